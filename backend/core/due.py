@@ -1,0 +1,98 @@
+"""Deferred work: a row written in the transaction of its cause, claimed by any worker with a lease.
+
+At most one row exists for a (kind, key). Marking it again while a worker holds it raises its generation, so finishing
+the older run leaves the row to be run once more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Column, Index, UniqueConstraint, text
+from sqlmodel import Field, Session, SQLModel
+
+from backend.core.database import Instant
+
+
+class DueWork(SQLModel, table=True):
+    __tablename__ = "due_work"
+    __table_args__ = (UniqueConstraint("kind", "key"), Index("ix_due_work_kind_due_at", "kind", "due_at"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    key: UUID
+    due_at: datetime = Field(sa_column=Column(Instant, nullable=False))
+    lease_until: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
+    generation: int = 1
+    attempts: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    id: int
+    key: UUID
+    generation: int
+    attempts: int
+    due_at: datetime
+
+
+def mark_due(session: Session, kind: str, keys: Sequence[UUID], *, due_at: datetime) -> None:
+    """Ask for work on each key at `due_at`, or earlier if it is already asked for earlier."""
+    if not keys:
+        return
+    session.connection().execute(
+        text("""
+            INSERT INTO due_work (kind, key, due_at, generation, attempts)
+            SELECT :kind, key, :due_at, 1, 0 FROM unnest(CAST(:keys AS uuid[])) AS key ORDER BY key
+            ON CONFLICT (kind, key) DO UPDATE SET
+                due_at = LEAST(due_work.due_at, excluded.due_at), generation = due_work.generation + 1, attempts = 0
+        """),
+        {"kind": kind, "keys": list(dict.fromkeys(keys)), "due_at": due_at},
+    )
+
+
+def claim_due(session: Session, kind: str, *, now: datetime, limit: int, lease_seconds: int) -> list[Claim]:
+    """Take up to `limit` rows that are due and not leased. Commit at once, do the work, then finish()."""
+    rows = session.connection().execute(
+        text("""
+            UPDATE due_work SET lease_until = :lease_until, attempts = attempts + 1
+            WHERE id IN (
+                SELECT id FROM due_work
+                WHERE kind = :kind AND due_at <= :now AND (lease_until IS NULL OR lease_until < :now)
+                ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+            )
+            RETURNING id, key, generation, attempts, due_at
+        """),
+        {"kind": kind, "now": now, "limit": limit, "lease_until": now + timedelta(seconds=lease_seconds)},
+    )
+    return [Claim(*row) for row in rows]
+
+
+def finish(session: Session, claims: Sequence[Claim]) -> None:
+    """Remove what was done; a row marked again in the meantime stays, free to be claimed."""
+    if not claims:
+        return
+    done = {"ids": [claim.id for claim in claims], "generations": [claim.generation for claim in claims]}
+    connection = session.connection()
+    connection.execute(
+        text("""
+            DELETE FROM due_work USING unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[])) AS done(id, generation)
+            WHERE due_work.id = done.id AND due_work.generation = done.generation
+        """),
+        done,
+    )
+    connection.execute(text("UPDATE due_work SET lease_until = NULL WHERE id = ANY(CAST(:ids AS bigint[]))"), done)
+
+
+def postpone(session: Session, claim: Claim, *, due_at: datetime, error: str) -> None:
+    """Give a claimed row back to be tried again at `due_at`; `error` must hold no personal data."""
+    session.connection().execute(
+        text("""
+            UPDATE due_work SET lease_until = NULL, last_error = :error,
+                due_at = CASE WHEN generation = :generation THEN :due_at ELSE due_at END
+            WHERE id = :id
+        """),
+        {"id": claim.id, "generation": claim.generation, "due_at": due_at, "error": error[:500]},
+    )
