@@ -1,4 +1,4 @@
-"""Who may call: clinicians and their browser sessions, patients' devices and their tokens. No secret is stored in the clear."""
+"""Who may call: clinicians and their browser sessions, patients' devices and tokens. Secrets are kept as hashes."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -99,6 +99,9 @@ class RefreshToken(SQLModel, table=True):
     created_at: datetime = Field(sa_column=Column(Instant, nullable=False))
     expires_at: datetime = Field(sa_column=Column(Instant, nullable=False))
     spent_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
+    # The phone's own id of the exchange that spent it: a repeat after a lost answer is told from theft by it.
+    spent_by_attempt: UUID | None = None
+    successor_hash: bytes | None = None
     revoked_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, Index, insert
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, Session, SQLModel
 
@@ -26,7 +26,7 @@ class AuditEntry(SQLModel, table=True):
         Index("ix_audit_entry_patient_id_id", "patient_id", "id"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True))
     happened_at: datetime = Field(sa_column=Column(Instant, nullable=False))
     actor_kind: str
     actor_id: UUID | None = None

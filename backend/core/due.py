@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Column, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Index, UniqueConstraint, text
 from sqlmodel import Field, Session, SQLModel
 
 from backend.core.database import Instant
@@ -19,7 +19,7 @@ class DueWork(SQLModel, table=True):
     __tablename__ = "due_work"
     __table_args__ = (UniqueConstraint("kind", "key"), Index("ix_due_work_kind_due_at", "kind", "due_at"))
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True))
     kind: str
     key: UUID
     due_at: datetime = Field(sa_column=Column(Instant, nullable=False))
@@ -78,7 +78,8 @@ def finish(session: Session, claims: Sequence[Claim]) -> None:
     connection = session.connection()
     connection.execute(
         text("""
-            DELETE FROM due_work USING unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[])) AS done(id, generation)
+            DELETE FROM due_work
+            USING unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[])) AS done(id, generation)
             WHERE due_work.id = done.id AND due_work.generation = done.generation
         """),
         done,

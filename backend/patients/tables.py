@@ -66,9 +66,7 @@ class CareRelation(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(one_of("role", CareRole), name="role"),
         Index("ix_care_relation_clinician_id", "clinician_id", "patient_id"),
-        Index(
-            "uq_care_relation_open", "patient_id", "clinician_id", unique=True, postgresql_where="ended_at IS NULL"
-        ),
+        Index("uq_care_relation_open", "patient_id", "clinician_id", unique=True, postgresql_where="ended_at IS NULL"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)

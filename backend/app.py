@@ -1,0 +1,29 @@
+"""The HTTP application: its routers, its error rendering, its headers."""
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from backend.accounts import routes as accounts
+from backend.core import health
+from backend.core.clock import Clock, utc_now
+from backend.core.database import connect, database_url, session_maker
+from backend.core.settings import Settings
+from backend.core.web import SecurityHeaders, UnpackGzip, add_error_rendering
+
+
+def build_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> FastAPI:
+    """Raises StartRefused when the configuration is not safe to serve with."""
+    settings = settings or Settings()
+    settings.refuse_default_secret()
+    app = FastAPI(title="Soom", version="0.1.0", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    app.state.settings = settings
+    app.state.clock = clock
+    app.state.engine = connect(database_url(settings), pool_size=settings.pool_size)
+    app.state.new_session = session_maker(app.state.engine)
+    add_error_rendering(app)
+    app.add_middleware(GZipMiddleware, minimum_size=800)
+    app.add_middleware(UnpackGzip)
+    app.add_middleware(SecurityHeaders)
+    app.include_router(health.router)
+    app.include_router(accounts.router)
+    return app

@@ -1,0 +1,67 @@
+"""Adding patients and keeping their consent ledger."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from backend.patients.store import next_changes
+from backend.patients.tables import Consent, Language, Patient, Purpose, Sex
+
+
+def add_patient(
+    session: Session,
+    *,
+    hospital_id: UUID,
+    display_name: str,
+    now: datetime,
+    born_on: date | None = None,
+    sex: Sex = Sex.UNKNOWN,
+    height_cm: int | None = None,
+    language: Language = Language.ENGLISH,
+    time_zone: str = "Asia/Seoul",
+    treatment_step: int | None = None,
+    severe_attacks_last_year: int | None = None,
+    consents: tuple[Purpose, ...] = (Purpose.CARE, Purpose.FORECASTING),
+) -> Patient:
+    patient = Patient(
+        hospital_id=hospital_id,
+        display_name=display_name,
+        born_on=born_on,
+        sex=sex.value,
+        height_cm=height_cm,
+        language=language.value,
+        time_zone=time_zone,
+        treatment_step=treatment_step,
+        severe_attacks_last_year=severe_attacks_last_year,
+        created_at=now,
+    )
+    session.add(patient)
+    session.flush()
+    patient.profile_change = patient.last_change = next_changes(session, patient.id)
+    for purpose in consents:
+        grant(session, patient.id, purpose, text_version="2026-11", now=now)
+    return patient
+
+
+def grant(session: Session, patient_id: UUID, purpose: Purpose, *, text_version: str, now: datetime) -> None:
+    """Record a consent; granting what is granted changes nothing."""
+    if _open_consent(session, patient_id, purpose) is None:
+        session.add(Consent(patient_id=patient_id, purpose=purpose.value, text_version=text_version, granted_at=now))
+        session.flush()
+
+
+def withdraw(session: Session, patient_id: UUID, purpose: Purpose, *, now: datetime) -> None:
+    """Close the open consent; withdrawing what is not granted changes nothing."""
+    consent = _open_consent(session, patient_id, purpose)
+    if consent is not None:
+        consent.withdrawn_at = now
+        session.flush()
+
+
+def _open_consent(session: Session, patient_id: UUID, purpose: Purpose) -> Consent | None:
+    return session.exec(
+        select(Consent)
+        .where(Consent.patient_id == patient_id, Consent.purpose == purpose.value, col(Consent.withdrawn_at).is_(None))
+        .with_for_update()
+    ).first()
