@@ -1,0 +1,77 @@
+# Two commands do everything: `make demo` and `make test`. They need Python ≥ 3.11, Node ≥ 20 and make.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup assets system demo phone test check format bench evidence migrate lock train clean
+
+help: ## Show what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Soom needs Python 3.11 or newer")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the locked Python packages …"
+	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/pip install --quiet --no-build-isolation --no-deps -e .
+	@touch $@
+
+setup: $(BIN)/.installed ## Virtual environment with the locked packages
+
+backend/dashboard/node_modules/.installed: backend/dashboard/package.json backend/dashboard/package-lock.json
+	@node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' || { echo "Soom needs Node 20 or newer"; exit 1; }
+	@echo "Installing the dashboard's JavaScript …"
+	@npm ci --prefix backend/dashboard --no-audit --no-fund --loglevel=error
+	@touch $@
+
+mobile_app/node_modules/.installed: mobile_app/package.json mobile_app/package-lock.json
+	@echo "Installing the phone's typeface …"
+	@npm ci --prefix mobile_app --no-audit --no-fund --loglevel=error
+	@touch $@
+
+assets: setup backend/dashboard/node_modules/.installed mobile_app/node_modules/.installed ## JavaScript and typefaces from npm, put where they are served
+	@$(BIN)/python -m backend.dashboard.assets
+	@$(BIN)/python -m mobile_app.assets
+
+system: ## Debian packages for the tests' browser and offscreen phone, where they are missing
+	@sh infra/debian_packages.sh
+
+demo: assets ## A running clinic in the browser (DIARIES=folder shows the AAMOS-00 patients)
+	@$(BIN)/soom demo $(if $(DIARIES),--diaries "$(DIARIES)")
+
+phone: assets ## The phone app on the desktop, enrolled as a patient of the running demonstration
+	@$(BIN)/soom phone
+
+test: assets system ## Every test
+	@$(BIN)/pytest -q
+
+check: setup ## Lint, types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## Put the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: assets ## Speed, one JSON line a figure (ONLY=prefix for a part)
+	@$(BIN)/python -m tests.figures benchmarks $(if $(ONLY),--only $(ONLY))
+
+evidence: assets ## Every other figure, one JSON line each (ONLY=prefix for a part)
+	@$(BIN)/python -m tests.figures evidence $(if $(ONLY),--only $(ONLY))
+
+migrate: setup ## Bring the database of DATABASE_URL (or the embedded one) to the newest schema
+	@$(BIN)/soom migrate
+
+train: setup ## Train the shipped demonstration model anew
+	@$(BIN)/soom-ml train
+
+lock: ## Resolve pyproject.toml into requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
+
+clean: ## Remove what was built, and the demonstration's data
+	@rm -rf .venv .soom backend/dashboard/node_modules mobile_app/node_modules \
+		backend/dashboard/static/vendor mobile_app/fonts tests/output
