@@ -1,0 +1,1 @@
+"""One Python file and one kv file a screen; each reads one state object."""
