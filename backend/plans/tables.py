@@ -1,0 +1,55 @@
+"""Signed action plans, and the receipts that a phone sends when the patient has read one."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from backend.clinical.personal_best import BestBasis
+from backend.core.database import Instant, one_of
+from backend.patients.entry import Entry, entry_constraints
+
+
+class ActionPlan(SQLModel, table=True):
+    """One signed version; the highest is in force. A trigger in the database refuses to change one.
+
+    `instructions`: language code → zone → sentences, as the clinician signed them.
+    """
+
+    __tablename__ = "action_plan"
+    __table_args__ = (
+        CheckConstraint("version >= 1", name="version"),
+        CheckConstraint("personal_best_litres_per_min BETWEEN 30 AND 900", name="personal_best_litres_per_min"),
+        CheckConstraint(
+            "0 < red_below_litres_per_min AND red_below_litres_per_min < yellow_below_litres_per_min"
+            " AND yellow_below_litres_per_min <= personal_best_litres_per_min",
+            name="thresholds",
+        ),
+        CheckConstraint(one_of("personal_best_basis", BestBasis), name="personal_best_basis"),
+        Index("ix_action_plan_patient_id_change", "patient_id", "change"),
+    )
+
+    patient_id: UUID = Field(foreign_key="patient.id", primary_key=True)
+    version: int = Field(primary_key=True)
+    signed_at: datetime = Field(sa_column=Column(Instant, nullable=False))
+    signed_by: UUID = Field(foreign_key="clinician.id")
+    personal_best_litres_per_min: int
+    personal_best_basis: str
+    meter: str
+    yellow_below_litres_per_min: int
+    red_below_litres_per_min: int
+    instructions: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    review_on: date | None = None
+    change: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class PlanReceipt(Entry, table=True):
+    """`taken_at` is when the patient opened this version of the plan on the phone."""
+
+    __tablename__ = "plan_receipt"
+    __table_args__ = entry_constraints("plan_receipt", "plan_version >= 1")
+
+    plan_version: int | None = None
