@@ -26,7 +26,7 @@ def figure(
     goal: str | None = None,
     met: bool | None = None,
 ) -> Figure:
-    """`baseline` is measured in the same run, in the same unit; `goal` is in words, `met` says whether it was reached."""
+    """`baseline` is measured in the same run, in the same unit; `goal` is in words, `met` whether it was reached."""
     ratio = None if baseline in (None, 0) or value is None else value / baseline
     return {
         "name": name,
