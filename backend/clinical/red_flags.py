@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backend.clinical.guideline import Guideline, edition
+from backend.clinical.reliever import CeilingStatus
 
 EMERGENCY_NUMBERS = {"KR": "119", "US": "911"}
 EUROPEAN_EMERGENCY_NUMBER = "112"
@@ -24,6 +25,7 @@ class RedFlag(StrEnum):
     PEAK_FLOW_BELOW_THIRD = "peak_flow_below_third"
     RELIEVER_CEILING_PASSED = "reliever_ceiling_passed"
     RED_ZONE = "red_zone"
+    RELIEVER_NEAR_CEILING = "reliever_near_ceiling"
 
 
 ANSWERABLE = (
@@ -33,6 +35,9 @@ ANSWERABLE = (
     RedFlag.RELIEVER_NOT_HELPING,
     RedFlag.RELIEVER_AGAIN_WITHIN_3_HOURS,
 )
+
+# More than usual is a reason to call the clinic the same day, not yet an emergency (Symbicort product information).
+SAME_DAY = frozenset({RedFlag.RELIEVER_NEAR_CEILING})
 
 LIFE_THREATENING = frozenset({RedFlag.BLUE_LIPS, RedFlag.DROWSY_OR_CONFUSED, RedFlag.PEAK_FLOW_BELOW_THIRD})
 
@@ -86,8 +91,7 @@ def recorded_flags(
     litres_per_min: float | None = None,
     personal_best_litres_per_min: float | None = None,
     red_below_litres_per_min: float | None = None,
-    reliever_formoterol_micrograms_today: float | None = None,
-    formoterol_ceiling_micrograms_a_day: float | None = None,
+    reliever_ceiling: CeilingStatus | None = None,
     guideline: Guideline | None = None,
 ) -> tuple[RedFlag, ...]:
     """The danger signs that follow from recorded numbers; a missing number raises none and clears none."""
@@ -105,12 +109,10 @@ def recorded_flags(
         and litres_per_min < red_below_litres_per_min
     ):
         flags.append(RedFlag.RED_ZONE)
-    if (
-        reliever_formoterol_micrograms_today is not None
-        and formoterol_ceiling_micrograms_a_day is not None
-        and reliever_formoterol_micrograms_today > formoterol_ceiling_micrograms_a_day
-    ):
+    if reliever_ceiling is CeilingStatus.PASSED:
         flags.append(RedFlag.RELIEVER_CEILING_PASSED)
+    if reliever_ceiling in {CeilingStatus.NEAR, CeilingStatus.REACHED}:
+        flags.append(RedFlag.RELIEVER_NEAR_CEILING)
     return tuple(flags)
 
 
@@ -124,6 +126,10 @@ def advise(flags: Iterable[RedFlag | str], guideline: Guideline | None = None) -
     ordered = tuple(flag for flag in RedFlag if flag in present)
     if not ordered:
         return RedFlagAdvice(Urgency.NONE, False, (), (), None, None, None, ())
+    if present <= SAME_DAY:
+        source = guideline.citation("formoterol.usual_most_a_day")
+        actions = (FirstAid.CALL_THE_CLINIC_TODAY,)
+        return RedFlagAdvice(Urgency.SAME_DAY, False, ordered, actions, None, None, None, (source,))
     return RedFlagAdvice(
         urgency=Urgency.EMERGENCY,
         life_threatening=bool(present & LIFE_THREATENING),
