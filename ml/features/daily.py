@@ -1,0 +1,158 @@
+"""Daily patient-relative features: the filters of one day turned into the columns of `catalogue.FEATURES`."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.contract import Diaries, Profiles
+from ml.features.catalogue import COLUMN, FEATURES
+from ml.features.filters import (
+    DIARY_COLUMNS,
+    FAST,
+    MID,
+    SIGNAL,
+    DayView,
+    FilterState,
+    Float64,
+    advance,
+)
+
+DAYS_PER_YEAR = 365.2425
+# 1 January 2001 as a proleptic ordinal: the season needs no calendar, only the fraction of the tropical year.
+YEAR_ORIGIN = 730_486
+# Longer waits than a year say nothing more.
+LONGEST_WAIT_DAYS = 365.0
+CHILD_BELOW_YEARS = 18.0
+Z_LIMIT = 6.0
+
+
+def _mean_of_known(a: Float64, b: Float64) -> Float64:
+    """Mean of the two where both are known, else the one that is."""
+    return np.where(np.isnan(a), b, np.where(np.isnan(b), a, 0.5 * (a + b)))
+
+
+def features_of(state: FilterState, view: DayView, profiles: Profiles, day: NDArray[np.int64]) -> Float64:
+    """Features (features, patients) after `day` (one ordinal a patient). A day never sits in its own baseline."""
+    out = np.empty((len(FEATURES), len(day)))
+
+    def put(name: str, values: NDArray[np.floating]) -> None:
+        out[COLUMN[name]] = values
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        change = view.means - view.baseline
+        fast, mid, slope = change[FAST], change[MID], view.means[FAST] - view.means[MID]
+        fast_z = np.clip(fast / view.spread, -Z_LIMIT, Z_LIMIT)
+        today_z = np.clip((view.today - view.baseline) / view.spread, -Z_LIMIT, Z_LIMIT)
+        morning, evening = SIGNAL["morning"], SIGNAL["evening"]
+        best = np.log(profiles.personal_best_litres_per_min.astype(np.float64))
+        remembered = np.where(np.isfinite(state.best_log_peak_flow), state.best_log_peak_flow, np.nan)
+        best = np.where(np.isnan(best), remembered, best)
+
+        put("peak_flow_fast_change", _mean_of_known(fast[morning], fast[evening]))
+        put("peak_flow_mid_change", _mean_of_known(mid[morning], mid[evening]))
+        put("peak_flow_fast_z", _mean_of_known(fast_z[morning], fast_z[evening]))
+        put("peak_flow_today_z", _mean_of_known(today_z[morning], today_z[evening]))
+        put("peak_flow_slope", _mean_of_known(slope[morning], slope[evening]))
+        fast_level = _mean_of_known(view.means[FAST, morning], view.means[FAST, evening])
+        put("peak_flow_fast_of_best", np.exp(fast_level - best))
+        put("peak_flow_swing_mid_change", mid[SIGNAL["swing"]])
+        for name in ("symptoms", "reliever"):
+            row = SIGNAL[name]
+            put(f"{name}_fast_change", fast[row])
+            put(f"{name}_mid_change", mid[row])
+            put(f"{name}_fast_z", fast_z[row])
+            put(f"{name}_slope", slope[row])
+            put(f"{name}_fast", view.means[FAST, row])
+        for name in ("night_waking", "activity_limited"):
+            put(f"{name}_fast_change", fast[SIGNAL[name]])
+            put(f"{name}_mid_change", mid[SIGNAL[name]])
+        put("controller_mid", view.means[MID, SIGNAL["controller"]])
+        put("controller_mid_change", mid[SIGNAL["controller"]])
+        put("triggers_fast_change", fast[SIGNAL["triggers"]])
+        put("entry_fast_change", fast[SIGNAL["entry"]])
+        put("days_since_entry", np.minimum(state.days_since_entry, LONGEST_WAIT_DAYS))
+        put("days_since_attack", np.minimum(state.days_since_onset, LONGEST_WAIT_DAYS))
+
+        angle = 2.0 * np.pi * ((day - YEAR_ORIGIN) / DAYS_PER_YEAR)
+        put("season_sine", np.sin(angle))
+        put("season_cosine", np.cos(angle))
+        put("half_season_sine", np.sin(2.0 * angle))
+        put("half_season_cosine", np.cos(2.0 * angle))
+
+        usual = _mean_of_known(view.baseline[morning], view.baseline[evening])
+        put("peak_flow_usual_of_best", np.exp(usual - best))
+        seen = ~np.isnan(usual)
+        put("peak_flow_variability", np.where(seen, _mean_of_known(view.spread[morning], view.spread[evening]), np.nan))
+        put("peak_flow_swing_usual", view.baseline[SIGNAL["swing"]])
+        for name in ("symptoms", "reliever"):
+            row = SIGNAL[name]
+            put(f"{name}_usual", view.baseline[row])
+            put(f"{name}_variability", np.where(np.isnan(view.baseline[row]), np.nan, view.spread[row]))
+        for name in ("night_waking", "activity_limited", "controller", "entry"):
+            put(f"{name}_usual", view.baseline[SIGNAL[name]])
+    put("attacks_remembered", state.attacks_remembered)
+    put("severe_attacks_last_year", profiles.severe_attacks_last_year)
+    put("treatment_step", profiles.treatment_step)
+    put("age_years", profiles.age_years)
+    put("child", np.where(np.isnan(profiles.age_years), np.nan, profiles.age_years < CHILD_BELOW_YEARS))
+    put("female", profiles.female)
+    put("diary_days", np.minimum(state.diary_days, LONGEST_WAIT_DAYS))
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatientDays:
+    """Features of every patient-day from the first diary day on.
+
+    Arrays are (days, patients), `features` (days, patients, features). `day` holds ordinals. `recovering` marks an
+    attack and the 14 days after it, `onset` its first day.
+    """
+
+    features: NDArray[np.float32]
+    day: NDArray[np.int32]
+    diary_days: NDArray[np.int32]
+    days_since_entry: NDArray[np.int32]
+    recovering: NDArray[np.bool_]
+    onset: NDArray[np.bool_]
+    filters: FilterState
+
+
+def first_days(diaries: Diaries, patients: int) -> NDArray[np.int64]:
+    """Ordinal of each patient's first row; -1 where there is none."""
+    first = np.full(patients, -1, dtype=np.int64)
+    if len(diaries):
+        starts = np.flatnonzero(np.diff(diaries.patient_index, prepend=-1))
+        first[diaries.patient_index[starts]] = diaries.day[starts]
+    return first
+
+
+def day_grid(diaries: Diaries, patients: int, first_day: NDArray[np.int64], days: int) -> NDArray[np.float32]:
+    """Diary values (days, `DIARY_COLUMNS`, patients) by day since `first_day`; rows outside the window are left out."""
+    grid = np.full((days, len(DIARY_COLUMNS), patients), np.nan, dtype=np.float32)
+    offset = diaries.day - first_day[diaries.patient_index]
+    inside = (offset >= 0) & (offset < days)
+    patient, offset = diaries.patient_index[inside], offset[inside]
+    for row, name in enumerate(DIARY_COLUMNS):
+        grid[offset, row, patient] = getattr(diaries, name)[inside]
+    return grid
+
+
+def patient_days(diaries: Diaries, profiles: Profiles, days: int | None = None) -> PatientDays:
+    """Features of all patients for `days` days from each one's first row (default: to the longest diary's end)."""
+    patients = len(profiles)
+    first = first_days(diaries, patients)
+    if days is None:
+        days = int((diaries.day - first[diaries.patient_index]).max(initial=-1)) + 1
+    grid = day_grid(diaries, patients, first, days)
+    state = FilterState.empty(patients)
+    features = np.empty((days, patients, len(FEATURES)), dtype=np.float32)
+    counts = np.empty((2, days, patients), dtype=np.int32)
+    flags = np.empty((2, days, patients), dtype=np.bool_)
+    for offset in range(days):
+        view = advance(state, grid[offset])
+        features[offset] = features_of(state, view, profiles, first + offset).T
+        counts[:, offset] = state.diary_days, np.minimum(state.days_since_entry, 10**6)
+        flags[:, offset] = view.recovering, view.onset
+    day = (first + np.arange(days)[:, None]).astype(np.int32)
+    return PatientDays(features, day, counts[0], counts[1], flags[0], flags[1], state)

@@ -1,0 +1,146 @@
+"""The forecaster that the server holds: diaries in, one forecast a patient out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.contract import DIARY_DAYS_NEEDED, Diaries, Level, Profiles, RiskForecast
+from ml.features.daily import first_days, patient_days
+from ml.model import MAIN_HORIZON_DAYS, Model, ModelRefused, load_model
+from ml.personal import Float64, hospital_shift, logistic
+from ml.reasons import reasons_of
+from ml.scoring import head_logit, personalised
+
+SHIPPED_MODEL = Path(__file__).parent / "models" / "demonstration"
+PROVISIONAL_BELOW_DIARY_DAYS = 14
+
+# Bounds memory: 1,024 patients of a year are about 150 MB of features.
+PATIENTS_AT_ONCE = 1024
+
+__all__ = ["SHIPPED_MODEL", "Forecaster", "ModelRefused", "load"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scores:
+    """One chunk's last day; arrays have one element a patient, `features` a row."""
+
+    features: NDArray[np.float32]
+    logit: dict[int, Float64]
+    alarm_score: Float64
+    diary_days: NDArray[np.int32]
+    days_since_entry: NDArray[np.int32]
+
+
+class Forecaster:
+    """Scores patients with one model. Stateless: the same diary gives the same forecast, in any company."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def forecast(
+        self,
+        diaries: Diaries,
+        profiles: Profiles,
+        as_of: NDArray[np.int32],
+        explain: Literal["all", "raised"] = "all",
+    ) -> list[RiskForecast]:
+        """One forecast for each row of `profiles`, after that patient's day `as_of` (ordinal); later rows are not read.
+
+        Give each patient's whole diary: baselines, attacks and the personal layer are learned from it. Rows of the
+        patient's future (late corrections) do no harm. `explain="raised"` gives reasons only above the usual level,
+        which is what a nightly run over a whole country wants. ValueError when the arrays do not fit together.
+        """
+        patients = len(profiles)
+        if as_of.shape != (patients,):
+            raise ValueError(f"as_of has {as_of.shape} elements where {patients} patients are given")
+        if len(diaries) and diaries.patient_index[-1] >= patients:
+            raise ValueError(f"a diary row names patient {diaries.patient_index[-1]}; profiles has {patients}")
+        forecasts: list[RiskForecast] = []
+        for start in range(0, patients, PATIENTS_AT_ONCE):
+            stop = min(start + PATIENTS_AT_ONCE, patients)
+            rows = slice(*np.searchsorted(diaries.patient_index, [start, stop]))
+            chunk = _reindexed(diaries.rows(rows), start)
+            forecasts += self._forecasts(chunk, profiles.rows(slice(start, stop)), as_of[start:stop], explain)
+        return forecasts
+
+    def _forecasts(
+        self, diaries: Diaries, profiles: Profiles, as_of: NDArray[np.int32], explain: str
+    ) -> Iterator[RiskForecast]:
+        diaries = diaries.rows(diaries.day <= as_of[diaries.patient_index])
+        scores = self._scores(diaries, profiles, as_of)
+        model = self.model
+        ready = scores.diary_days >= DIARY_DAYS_NEEDED
+        levels = self._levels(scores.alarm_score)
+        probability = np.maximum.accumulate(
+            np.stack([logistic(scores.logit[horizon]) for horizon in model.heads]), axis=0
+        )
+        explained = np.flatnonzero(ready & ((levels > 0) | (explain == "all")))
+        shares: dict[int, Float64] = {}
+        if len(explained):
+            contributions, _ = model.heads[MAIN_HORIZON_DAYS].contributions(scores.features[explained])
+            shares = dict(zip(explained.tolist(), contributions, strict=True))
+        names: tuple[Level, ...] = ("usual", "raised", "high")
+        for patient in range(len(profiles)):
+            is_ready = bool(ready[patient])
+            entered = scores.diary_days[patient] > 0
+            yield RiskForecast(
+                status="ready" if is_ready else "not_enough_data",
+                as_of=int(as_of[patient]),
+                diary_days=int(scores.diary_days[patient]),
+                days_since_entry=int(scores.days_since_entry[patient]) if entered else None,
+                provisional=bool(scores.diary_days[patient] < PROVISIONAL_BELOW_DIARY_DAYS),
+                probability=dict(zip(model.heads, probability[:, patient].tolist(), strict=True)) if is_ready else None,
+                level=names[levels[patient]] if is_ready else None,
+                alarm_score=float(scores.alarm_score[patient]) if is_ready else None,
+                reasons=reasons_of(scores.features[patient], shares[patient], int(as_of[patient]))
+                if patient in shares
+                else (),
+                model_id=model.model_id,
+                model_version=model.model_version,
+            )
+
+    def _levels(self, alarm_score: Float64) -> NDArray[np.int64]:
+        """0 usual, 1 raised, 2 high; a score of NaN is usual."""
+        return (alarm_score >= self.model.amber_threshold).astype(np.int64) + (alarm_score >= self.model.red_threshold)
+
+    def _scores(self, diaries: Diaries, profiles: Profiles, as_of: NDArray[np.int32]) -> _Scores:
+        patients = len(profiles)
+        first = first_days(diaries, patients)
+        # A patient without a row has nothing to score: one empty day stands in.
+        last = np.where(first >= 0, as_of - first, 0)
+        days = patient_days(diaries, profiles, days=int(last.max(initial=0)) + 1)
+        offset = np.arange(len(days.day))[:, None]
+        wanted = (days.diary_days >= DIARY_DAYS_NEEDED) & (offset <= last)
+        site_shift = hospital_shift(self.model.hospital_factor, profiles.hospital)
+        population = head_logit(self.model.heads[MAIN_HORIZON_DAYS], days, wanted) + site_shift
+        daily = personalised(days, population)
+        everyone = np.arange(patients)
+        at_last = days.features[last, everyone]
+        ready = days.diary_days[last, everyone] >= DIARY_DAYS_NEEDED
+        shift = site_shift + daily.shift[last, everyone]
+        logit = {MAIN_HORIZON_DAYS: daily.logit[last, everyone]}
+        for horizon, head in self.model.heads.items():
+            if horizon != MAIN_HORIZON_DAYS:
+                logit[horizon] = np.full(patients, np.nan)
+                logit[horizon][ready] = head.logit(at_last[ready]) + shift[ready]
+        return _Scores(
+            features=at_last,
+            logit=logit,
+            alarm_score=np.where(ready, daily.alarm_score[last, everyone], np.nan),
+            diary_days=days.diary_days[last, everyone],
+            days_since_entry=days.days_since_entry[last, everyone],
+        )
+
+
+def _reindexed(diaries: Diaries, start: int) -> Diaries:
+    columns = {name: getattr(diaries, name) for name in diaries.__slots__}
+    return Diaries(**columns | {"patient_index": (diaries.patient_index - start).astype(np.int32)})
+
+
+def load(model_folder: Path = SHIPPED_MODEL) -> Forecaster:
+    """A forecaster from a model folder. ModelRefused, with the reason, when the folder is not a usable model."""
+    return Forecaster(load_model(model_folder))

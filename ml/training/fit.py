@@ -1,0 +1,177 @@
+"""From a cohort to a model: experts, calibration on unseen patients, hospital factors, alarm thresholds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.alarms import AMBER_BUDGET, RED_BUDGET
+from ml.contract import HORIZONS_DAYS, Diaries, Profiles
+from ml.evaluation.metrics import alarm_counts, alarms_at_budget
+from ml.evaluation.rules import action_plan_score, peak_flow_of_best
+from ml.features.catalogue import FAST_COLUMNS, FEATURES, SLOW_COLUMNS
+from ml.features.daily import patient_days
+from ml.model import MAIN_HORIZON_DAYS, Head, Model
+from ml.personal import hospital_shift
+from ml.scoring import head_logit, personalised
+from ml.training.calibration import fit_calibration, hospital_factors, log_loss
+from ml.training.experts import fit_linear, fit_trees
+from ml.training.outcome import followed_days, judged_days, onset_within
+
+Bool = NDArray[np.bool_]
+PATIENTS_AT_ONCE = 1024
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cohort:
+    """Diaries and profiles to learn from; `last_day` is the last day of follow-up of each patient (ordinal)."""
+
+    diaries: Diaries
+    profiles: Profiles
+    last_day: NDArray[np.int64]
+
+    def chosen(self, patients: NDArray[np.intp]) -> "Cohort":
+        """The cohort of some patients only, renumbered in the order given by their sorted numbers."""
+        chosen = np.sort(patients)
+        number = np.full(len(self.profiles), -1, dtype=np.int32)
+        number[chosen] = np.arange(len(chosen), dtype=np.int32)
+        rows = self.diaries.rows(number[self.diaries.patient_index] >= 0)
+        columns = {name: getattr(rows, name) for name in rows.__slots__}
+        diaries = Diaries(**columns | {"patient_index": number[rows.patient_index]})
+        return Cohort(diaries, self.profiles.rows(chosen), self.last_day[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """How a model is fitted. `every_days` thins the days, of which neighbours say much the same."""
+
+    seed: int = 1
+    trees: int = 300
+    folds: int = 3
+    every_days: int = 3
+    horizons: tuple[int, ...] = HORIZONS_DAYS
+    threshold_patients: int = 3000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingRows:
+    """Thinned patient-days: features (rows, features); patient and judged label of each row, by horizon."""
+
+    features: NDArray[np.float32]
+    patient: NDArray[np.int32]
+    judged: dict[int, Bool]
+    label: dict[int, Bool]
+
+
+def training_rows(cohort: Cohort, plan: TrainingPlan) -> TrainingRows:
+    """Features and outcomes of the days to learn from, made in chunks of patients."""
+    features, patient = [], []
+    judged: dict[int, list[Bool]] = {horizon: [] for horizon in plan.horizons}
+    label: dict[int, list[Bool]] = {horizon: [] for horizon in plan.horizons}
+    patients = len(cohort.profiles)
+    for start in range(0, patients, PATIENTS_AT_ONCE):
+        members = np.arange(start, min(start + PATIENTS_AT_ONCE, patients))
+        part = cohort.chosen(members)
+        days = patient_days(part.diaries, part.profiles)
+        followed = followed_days(part.diaries, len(members), part.last_day)
+        offset = np.arange(len(days.day))[:, None]
+        kept = (offset + members) % plan.every_days == 0
+        allowed = {horizon: judged_days(days, followed, horizon) & kept for horizon in plan.horizons}
+        any_allowed = np.logical_or.reduce(list(allowed.values()))
+        features.append(days.features[any_allowed])
+        patient.append(np.broadcast_to(members, kept.shape)[any_allowed].astype(np.int32))
+        for horizon in plan.horizons:
+            judged[horizon].append(allowed[horizon][any_allowed])
+            label[horizon].append(onset_within(days.onset, horizon)[any_allowed])
+    return TrainingRows(
+        features=np.concatenate(features),
+        patient=np.concatenate(patient),
+        judged={horizon: np.concatenate(parts) for horizon, parts in judged.items()},
+        label={horizon: np.concatenate(parts) for horizon, parts in label.items()},
+    )
+
+
+def fit_head(features: NDArray[np.float32], label: Bool, plan: TrainingPlan) -> Head:
+    """One horizon's experts, not yet calibrated."""
+    rate = fit_linear(features, label, SLOW_COLUMNS)
+    trees = fit_trees(features, label, FAST_COLUMNS, rate.logit(features), plan.trees, plan.seed)
+    linear = fit_linear(features, label, range(len(FEATURES)))
+    return Head(rate=rate, trees=trees, linear=linear, slope=1.0, intercept=0.0)
+
+
+def _calibrated(head: Head, slope: float, intercept: float) -> Head:
+    return Head(rate=head.rate, trees=head.trees, linear=head.linear, slope=slope, intercept=intercept)
+
+
+def train(cohort: Cohort, plan: TrainingPlan, card: dict[str, Any], say: Say = lambda _: None) -> Model:
+    """Fit a model. ValueError when the cohort holds too few attacks for each fold to have some.
+
+    `card` is what the model says of itself (`model_id`, `model_version`, `data`); the figures found here are added.
+    """
+    rows = training_rows(cohort, plan)
+    say(f"{len(rows.features):,} patient-days of {len(cohort.profiles):,} patients")
+    fold = np.random.default_rng(plan.seed).permutation(len(cohort.profiles)) % plan.folds
+    row_fold = fold[rows.patient]
+    heads: dict[int, Head] = {}
+    metrics: dict[str, Any] = {}
+    for horizon in plan.horizons:
+        judged, label = rows.judged[horizon], rows.label[horizon]
+        held_out = np.full(len(label), np.nan)
+        for number in range(plan.folds):
+            inside = judged & (row_fold != number)
+            fold_head = fit_head(rows.features[inside], label[inside], plan)
+            outside = judged & (row_fold == number)
+            held_out[outside] = fold_head.raw_logit(rows.features[outside])
+            if horizon == MAIN_HORIZON_DAYS and number == 0:
+                first_fold_head = fold_head
+            say(f"{horizon}-day head, fold {number + 1} of {plan.folds}")
+        slope, intercept = fit_calibration(held_out[judged], label[judged])
+        heads[horizon] = _calibrated(fit_head(rows.features[judged], label[judged], plan), slope, intercept)
+        calibrated = slope * held_out[judged] + intercept
+        base_rate = float(label[judged].mean())
+        metrics[str(horizon)] = {
+            "days": int(judged.sum()),
+            "positive_days": int(label[judged].sum()),
+            "log_loss": log_loss(calibrated, label[judged]),
+            "log_loss_of_base_rate": log_loss(
+                np.full(judged.sum(), np.log(base_rate / (1 - base_rate))), label[judged]
+            ),
+        }
+        if horizon == MAIN_HORIZON_DAYS:
+            hospital = cohort.profiles.hospital[rows.patient[judged]]
+            factors = hospital_factors(calibrated, label[judged], hospital, horizon, plan.every_days)
+            threshold_head = _calibrated(first_fold_head, slope, intercept)
+    unseen = cohort.chosen(np.flatnonzero(fold == 0)[: plan.threshold_patients])
+    amber, red, alarms = alarm_thresholds(unseen, threshold_head, factors)
+    say(f"alarm thresholds {amber:.3f} and {red:.3f}")
+    return Model(heads, factors, amber, red, dict(card) | {"held_out": metrics, "held_out_alarms": alarms})
+
+
+def alarm_thresholds(cohort: Cohort, head: Head, factors: dict[int, float]) -> tuple[float, float, dict[str, Any]]:
+    """Amber and red thresholds that keep the default budgets on patients that `head` has not seen.
+
+    The third element holds sensitivity and PPV there, beside logistic regression and the action-plan rule.
+    """
+    days = patient_days(cohort.diaries, cohort.profiles)
+    followed = followed_days(cohort.diaries, len(cohort.profiles), cohort.last_day)
+    judged = judged_days(days, followed, 0)
+    site_shift = hospital_shift(factors, cohort.profiles.hospital)
+    score = personalised(days, head_logit(head, days, judged) + site_shift).alarm_score
+    linear = np.full(judged.shape, -np.inf)
+    linear[judged] = head.linear.logit(days.features[judged])
+    zone = action_plan_score(peak_flow_of_best(cohort.diaries, cohort.profiles, len(judged)))
+    rule = alarm_counts(zone, judged, days.onset, 1.0).figures(1.0)
+    budgets = {"amber": AMBER_BUDGET, "red": RED_BUDGET, "as_action_plan": rule.alarms_per_patient_month}
+    model = {name: alarms_at_budget(score, judged, days.onset, budget) for name, budget in budgets.items()}
+    figures: dict[str, Any] = {
+        "patients": len(cohort.profiles),
+        "action_plan_yellow_or_red": rule.to_dict(),
+        "model": {name: found.to_dict() for name, found in model.items()},
+        "logistic_regression": {
+            name: alarms_at_budget(linear, judged, days.onset, budget).to_dict() for name, budget in budgets.items()
+        },
+    }
+    return model["amber"].threshold, model["red"].threshold, figures
