@@ -1,4 +1,4 @@
-"""What the rest of Soom knows of `ml`: diaries and profiles in, risk forecasts out.
+"""What the rest of Soom knows of `ml`: diaries and profiles in, risk forecasts and treatment advice out.
 
 Everything is columnar, so that 100,000 patients are one call and one patient is the same call. Rows of `Diaries` point
 into `Profiles` through `patient_index`. Days are proleptic ordinals (`datetime.date.toordinal`) of the patient's own
@@ -8,7 +8,7 @@ local date. NaN means "not recorded", never "no".
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -230,5 +230,225 @@ class RiskForecast:
     level: Level | None
     alarm_score: float | None
     reasons: tuple[Reason, ...]
+    model_id: str
+    model_version: str
+
+
+Reliever = Literal["saba", "ics_saba", "ics_formoterol"]
+Biologic = Literal["none", "anti_ige", "anti_il4r", "anti_il5", "anti_tslp"]
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentRegimen:
+    """A prescription as the adviser sees it. Doses are budesonide-equivalent metered micrograms (dry powder).
+
+    `code` is the caller's own name, given back unchanged. `ics_micrograms_per_day` is the scheduled dose; with reliever
+    "ics_formoterol" it makes MART, and 0 makes AIR. Raises ValueError where the parts contradict each other.
+    """
+
+    code: str
+    step: int
+    ics_micrograms_per_day: float
+    laba: bool
+    lama: bool
+    reliever: Reliever
+    reliever_ics_micrograms_per_puff: float
+    biologic: Biologic = "none"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.step <= 5:
+            raise ValueError(f"step is {self.step}; allowed are 1 to 5")
+        for name in ("ics_micrograms_per_day", "reliever_ics_micrograms_per_puff"):
+            if not 0 <= getattr(self, name) <= 6400:
+                raise ValueError(f"{name} is {getattr(self, name):g}; allowed are 0 to 6400 micrograms")
+        if self.reliever not in get_args(Reliever) or self.biologic not in get_args(Biologic):
+            raise ValueError(f"unknown reliever or biologic: {self.reliever}, {self.biologic}")
+        if (self.reliever_ics_micrograms_per_puff > 0) != (self.reliever != "saba"):
+            raise ValueError(
+                "reliever_ics_micrograms_per_puff belongs to ics_saba and ics_formoterol, and only to them"
+            )
+
+
+TREATMENT_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "age_years": (0, 125),
+        "eosinophils_per_microlitre": (1, 20000),
+        "feno_ppb": (1, 400),
+        "severe_attacks_last_year": (0, 366),
+        "technique_correct": (0, 1),
+        "severe_attacks": (0, 366),
+        "diary_days": (0, 36600),
+        "controlled_days": (0, 36600),
+        "reliever_puffs_per_day": (0, 99),
+        "controller_fraction": (0, 1),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TreatmentPeriods:
+    """One row per patient and stretch of unchanged treatment, in the order (patient_index, first_day).
+
+    `regimen` points into `TreatmentPatients.regimens`; each patient's last row is the present treatment. `first_day`
+    and `last_day` are ordinals, both included. `diary_days` were answered; on `controlled_days` of them there were no
+    symptoms, no night waking and no limited activity. `controller_fraction` is doses taken over expected (NaN: not
+    known, or nothing scheduled). Errors as in `Diaries`.
+    """
+
+    patient_index: Int32
+    regimen: Int32
+    first_day: Int32
+    last_day: Int32
+    severe_attacks: Float32
+    diary_days: Float32
+    controlled_days: Float32
+    reliever_puffs_per_day: Float32
+    controller_fraction: Float32
+
+    def __post_init__(self) -> None:
+        rows = len(self.patient_index)
+        for field in fields(self):
+            column = getattr(self, field.name)
+            if field.name in TREATMENT_RANGES:
+                _check_column(field.name, column, np.float32, rows)
+                _check_range(field.name, column, TREATMENT_RANGES[field.name])
+            else:
+                _check_column(field.name, column, np.int32, rows)
+        for name in ("severe_attacks", "diary_days", "controlled_days"):
+            if np.isnan(getattr(self, name)).any():
+                raise ValueError(f"{name} must be known; a stretch without entries has 0 diary_days")
+        if (self.last_day < self.first_day).any() or (self.controlled_days > self.diary_days).any():
+            raise ValueError("a period must end after it began, and controlled_days must lie within diary_days")
+        step = np.diff(self.patient_index)
+        unsorted = (step < 0) | ((step == 0) & (self.first_day[1:] <= self.last_day[:-1]))
+        if unsorted.any():
+            row = int(np.flatnonzero(unsorted)[0]) + 1
+            raise ValueError(f"periods must be sorted by patient_index and day, without overlap; see row {row}")
+
+    def __len__(self) -> int:
+        return len(self.patient_index)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TreatmentPatients:
+    """What advice is drawn from, one entry per patient; NaN is "not known".
+
+    `severe_attacks_last_year` counts the twelve months before the patient's first period, under a treatment taken to be
+    that of the first period. `technique_correct` is the latest inhaler check, 1 or 0. Errors as in `Diaries`.
+    """
+
+    age_years: Float32
+    eosinophils_per_microlitre: Float32
+    feno_ppb: Float32
+    severe_attacks_last_year: Float32
+    technique_correct: Float32
+    periods: TreatmentPeriods
+    regimens: tuple[TreatmentRegimen, ...]
+
+    def __post_init__(self) -> None:
+        for name in (
+            "age_years",
+            "eosinophils_per_microlitre",
+            "feno_ppb",
+            "severe_attacks_last_year",
+            "technique_correct",
+        ):
+            _check_column(name, getattr(self, name), np.float32, len(self.age_years))
+            _check_range(name, getattr(self, name), TREATMENT_RANGES[name])
+        periods = self.periods
+        for column, allowed in ((periods.patient_index, len(self)), (periods.regimen, len(self.regimens))):
+            if ((column < 0) | (column >= allowed)).any():
+                raise ValueError("a period points to a patient or regimen that is not there")
+
+    def __len__(self) -> int:
+        return len(self.age_years)
+
+
+@dataclass(frozen=True, slots=True)
+class UtilityWeights:
+    """What counts how much, in severe attacks: the clinic's own choice, shown with every advice.
+
+    The defaults are product decisions without a source: 100 uncontrolled days, or 1000 micrograms a day more inhaled
+    steroid for ten years, weigh as much as one severe attack.
+    """
+
+    severe_attack: float = 1.0
+    uncontrolled_day: float = 0.01
+    ics_100_micrograms_per_day_for_a_year: float = 0.01
+    biologic_for_a_year: float = 0.25
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if not 0 <= getattr(self, field.name) < float("inf"):
+                raise ValueError(f"{field.name} must be zero or a positive number")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Expected value with the 10th and 90th percentile of the posterior."""
+
+    expected: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentOption:
+    """One legal regimen against the present one, for this patient.
+
+    `gain` is in severe attacks a year (see `UtilityWeights`); options are ordered by `gain.low`. A severe attack is
+    defined by its course of systemic steroids (ATS/ERS 2009), so courses averted equal attacks averted.
+    `ics_micrograms_per_day_change` counts what is taken, relief included.
+    """
+
+    code: str
+    gain: Estimate
+    attacks_averted_per_year: Estimate
+    controlled_days_gained_per_year: Estimate
+    ics_micrograms_per_day_change: float
+    probability_best: float
+    steps_up: bool
+
+    @property
+    def steroid_courses_averted_per_year(self) -> Estimate:
+        return self.attacks_averted_per_year
+
+
+@dataclass(frozen=True, slots=True)
+class PreAction:
+    """To be settled before any step up. Without a measurement (`measured` False) there is no estimate either.
+
+    The benefit is that of reaching the target (80 % of doses; correct technique) under the present regimen.
+    """
+
+    code: Literal["adherence", "technique"]
+    measured: bool
+    attacks_averted_per_year: Estimate | None
+    controlled_days_gained_per_year: Estimate | None
+
+
+AdviceStatus = Literal["ready", "pre_actions_first", "no_clear_preference", "not_enough_data"]
+AdviceMissing = Literal["present_regimen", "attack_history", "diary", "legal_regimens"]
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentAdvice:
+    """The legal set in the order of the patient's own expected benefit; a doctor decides.
+
+    `preferred` is the code of the first option when `status` is "ready", else None. "pre_actions_first": the first
+    option is a step up and `pre_actions` are open. "no_clear_preference": no option is best with enough probability.
+    "not_enough_data": see `missing`; there are no options. `refused` names regimens without inhaled steroid, which are
+    never advised even when given.
+    """
+
+    status: AdviceStatus
+    preferred: str | None
+    options: tuple[TreatmentOption, ...]
+    pre_actions: tuple[PreAction, ...]
+    refused: tuple[str, ...]
+    missing: tuple[AdviceMissing, ...]
+    attacks_per_year: Estimate | None
+    controlled_days_per_year: Estimate | None
+    weights: UtilityWeights
     model_id: str
     model_version: str
