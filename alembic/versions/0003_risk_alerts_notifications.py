@@ -65,6 +65,7 @@ def upgrade() -> None:
         sa.Column("cause", sa.String(), nullable=False),
         sa.Column("reasons", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("evidence_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("evidence_on", sa.Date(), nullable=True),
         sa.Column("triggered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
@@ -86,6 +87,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name=op.f("ck_alert_acknowledged_by")
         ),
+        sa.CheckConstraint("(evidence_at IS NULL) = (evidence_on IS NULL)", name=op.f("ck_alert_evidence_on")),
         sa.CheckConstraint(
             "(resolved_at IS NULL) = (resolved_because IS NULL)", name=op.f("ck_alert_resolved_because")
         ),

@@ -1,6 +1,6 @@
 """An alert is a state of a patient, not an event: it is raised once, changes, and ends."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,6 +30,7 @@ class Alert(SQLModel, table=True):
         CheckConstraint(one_of("cause", Cause), name="cause"),
         CheckConstraint("cause = 'forecast' OR level = 'red'", name="rules_are_red"),
         CheckConstraint("(cause = 'forecast') = (evidence_at IS NULL)", name="evidence_of_a_rule"),
+        CheckConstraint("(evidence_at IS NULL) = (evidence_on IS NULL)", name="evidence_on"),
         CheckConstraint("(state = 'resolved') = (resolved_at IS NOT NULL)", name="resolved_at"),
         CheckConstraint("(resolved_at IS NULL) = (resolved_because IS NULL)", name="resolved_because"),
         CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="acknowledged_by"),
@@ -49,6 +50,8 @@ class Alert(SQLModel, table=True):
     reasons: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
     # Of a rule's alert: when the newest red reading or danger sign that it speaks of was recorded.
     evidence_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
+    # The local day of that entry.
+    evidence_on: date | None = None
     triggered_at: datetime = Field(sa_column=Column(Instant, nullable=False))
     # When it last rose from amber to red, or from a forecast to a rule.
     escalated_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))

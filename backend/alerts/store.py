@@ -1,0 +1,102 @@
+"""Queries on alerts. Those for a clinician go through `visible_to()`."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import case, func
+from sqlmodel import Session, col, select
+
+from backend.accounts.tables import Clinician
+from backend.alerts.rules import Budget, Cause, Level
+from backend.alerts.tables import Alert, AlertState
+from backend.core.errors import NotFound
+from backend.patients.store import visible_to
+from backend.patients.tables import Patient
+
+# Open alerts in the order a clinician should look at them.
+_URGENCY = (
+    case((col(Alert.acknowledged_at).is_(None), 0), else_=1),
+    case((col(Alert.cause) == Cause.RED_FLAG.value, 0), (col(Alert.cause) == Cause.RED_ZONE.value, 1), else_=2),
+    case((col(Alert.level) == Level.RED.value, 0), else_=1),
+    col(Alert.triggered_at).desc(),
+)
+
+
+def open_alerts_visible_to(session: Session, clinician: Clinician) -> Sequence[tuple[Alert, Patient]]:
+    """Unresolved alerts of the clinician's patients, the most urgent first."""
+    return session.exec(
+        select(Alert, Patient)
+        .join(Patient, col(Patient.id) == col(Alert.patient_id))
+        .where(visible_to(clinician), Alert.state != AlertState.RESOLVED)
+        .order_by(*_URGENCY)
+    ).all()
+
+
+def visible_alert(session: Session, clinician: Clinician, alert_id: UUID, *, lock: bool = False) -> Alert:
+    """Raises NotFound for an unknown alert and for one of a patient who is not the clinician's."""
+    query = (
+        select(Alert)
+        .join(Patient, col(Patient.id) == col(Alert.patient_id))
+        .where(Alert.id == alert_id, visible_to(clinician))
+    )
+    if lock:
+        query = query.with_for_update(of=Alert).execution_options(populate_existing=True)
+    alert = session.exec(query).first()
+    if alert is None:
+        raise NotFound
+    return alert
+
+
+def alerts_of(session: Session, patient_id: UUID, limit: int = 50) -> Sequence[Alert]:
+    """Newest first. The caller has checked access to the patient."""
+    return session.exec(
+        select(Alert).where(Alert.patient_id == patient_id).order_by(col(Alert.triggered_at).desc()).limit(limit)
+    ).all()
+
+
+def open_alerts_of(session: Session, patient_ids: Iterable[UUID]) -> dict[UUID, Alert]:
+    """The unresolved alert of each patient that has one."""
+    found = session.exec(
+        select(Alert).where(col(Alert.patient_id).in_(list(patient_ids)), Alert.state != AlertState.RESOLVED)
+    )
+    return {alert.patient_id: alert for alert in found}
+
+
+def open_and_latest_rule_alerts(
+    session: Session, patient_ids: Sequence[UUID]
+) -> tuple[dict[UUID, Alert], dict[UUID, Alert]]:
+    """Each patient's open alert, and the latest that a rule raised; read anew, locked against an acknowledgement."""
+    latest_of_rule = (
+        select(Alert.id)
+        .where(col(Alert.patient_id).in_(patient_ids), Alert.cause != Cause.FORECAST)
+        .distinct(col(Alert.patient_id))
+        .order_by(col(Alert.patient_id), col(Alert.triggered_at).desc(), col(Alert.resolved_at).desc().nulls_first())
+    )
+    is_open = col(Alert.patient_id).in_(patient_ids) & (col(Alert.state) != AlertState.RESOLVED)
+    found = session.exec(
+        select(Alert)
+        .where(is_open | col(Alert.id).in_(latest_of_rule))
+        .order_by(col(Alert.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    return (
+        {alert.patient_id: alert for alert in found if alert.state != AlertState.RESOLVED},
+        {alert.patient_id: alert for alert in found if alert.cause != Cause.FORECAST},
+    )
+
+
+def budgets(session: Session, patient_ids: Sequence[UUID], now: datetime) -> dict[UUID, Budget]:
+    """What forecast alerts each patient has had; patients without any are left out."""
+    red_at = case((col(Alert.level) == Level.RED.value, func.coalesce(Alert.escalated_at, Alert.triggered_at)))
+    recent = func.count().filter(col(Alert.triggered_at) > now - timedelta(days=30))
+    rows = session.exec(
+        select(Alert.patient_id, func.max(Alert.triggered_at), func.max(red_at), recent)
+        .where(col(Alert.patient_id).in_(patient_ids), Alert.cause == Cause.FORECAST)
+        .group_by(col(Alert.patient_id))
+    )
+    return {
+        patient_id: Budget(last_amber_at=any_at, last_red_at=red, raised_in_30_days=count)
+        for patient_id, any_at, red, count in rows
+    }

@@ -1,0 +1,178 @@
+"""The ways a push leaves the house: Firebase Cloud Messaging, or, without credentials, the log."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import firebase_admin
+from firebase_admin import credentials, exceptions, messaging
+from google.auth.exceptions import GoogleAuthError
+from requests.adapters import HTTPAdapter
+
+logger = logging.getLogger(__name__)
+
+# firebase-admin opens one thread a message of a batch.
+MESSAGES_AT_ONCE = 50
+# A phone that is off learns of an alert this long after; then only from the inbox.
+TIME_TO_LIVE = timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class PushMessage:
+    """`tag`: a later push with the same tag replaces the earlier one on the phone."""
+
+    token: str
+    tag: str
+    title: str
+    body: str
+    urgent: bool
+    data: dict[str, str]
+
+
+class PushOutcome(StrEnum):
+    HANDED_OVER = "handed_over"
+    NO_PUSH_SERVICE = "no_push_service"
+    TOKEN_DEAD = "token_dead"  # noqa: S105 (an outcome, not a secret)
+    TRY_AGAIN = "try_again"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class PushResult:
+    """`error_kind` names the failure without quoting the service, whose words may hold a token."""
+
+    outcome: PushOutcome
+    error_kind: str | None = None
+    retry_after_seconds: float | None = None
+
+
+class Push(Protocol):
+    def send(self, messages: Sequence[PushMessage]) -> list[PushResult]:
+        """One result a message, in order. Never raises for what a service or network did."""
+
+
+class LogPush:
+    """Says in the log that a message waits in the inbox; writes no token and no text."""
+
+    def send(self, messages: Sequence[PushMessage]) -> list[PushResult]:
+        for message in messages:
+            logger.info("no push service is set up; message %s waits in the inbox", message.tag)
+        return [PushResult(PushOutcome.NO_PUSH_SERVICE) for _ in messages]
+
+
+class FirebasePush:
+    """Sends through firebase-admin with a service account's credentials file.
+
+    `endpoint` replaces https://fcm.googleapis.com, for a proxy or a test. Raises ValueError or OSError at once when the
+    file is no service account.
+    """
+
+    def __init__(self, credentials_file: Path, *, endpoint: str | None = None, timeout_seconds: float = 10.0) -> None:
+        certificate = credentials.Certificate(str(credentials_file))
+        self._app = firebase_admin.initialize_app(
+            certificate, {"httpTimeout": timeout_seconds}, name=f"soom-{uuid4().hex}"
+        )
+        # firebase-admin 7 has no public way to say either of the next two, so they are said here and nowhere else:
+        # its address is a constant; and its own retries sleep for as long as Retry-After asks, within the call and its
+        # lease, while the outbox already tries again later.
+        service: Any = messaging._get_messaging_service(self._app)
+        address = endpoint or "https://fcm.googleapis.com"
+        service._client.session.mount(address, HTTPAdapter(pool_maxsize=MESSAGES_AT_ONCE, max_retries=0))
+        if endpoint is not None:
+            service._fcm_url = f"{endpoint}/v1/projects/{self._app.project_id}/messages:send"
+
+    def send(self, messages: Sequence[PushMessage]) -> list[PushResult]:
+        results: list[PushResult] = []
+        for start in range(0, len(messages), MESSAGES_AT_ONCE):
+            results += self._send(messages[start : start + MESSAGES_AT_ONCE])
+        return results
+
+    def close(self) -> None:
+        firebase_admin.delete_app(self._app)
+
+    def _send(self, messages: Sequence[PushMessage]) -> list[PushResult]:
+        try:
+            batch = messaging.send_each([_firebase_message(message) for message in messages], app=self._app)
+        except (exceptions.FirebaseError, ValueError) as error:
+            if isinstance(getattr(error, "cause", None), GoogleAuthError):
+                return [PushResult(PushOutcome.TRY_AGAIN, "sign_in_failed") for _ in messages]
+            # One answer or message that firebase-admin cannot read fails its whole batch, sent or not.
+            if len(messages) > 1:
+                return [result for message in messages for result in self._send([message])]
+            if isinstance(error, ValueError):
+                return [PushResult(PushOutcome.REFUSED, "message_not_encodable")]
+            return [_result_of(error)]
+        return [
+            PushResult(PushOutcome.HANDED_OVER) if response.success else _result_of(response.exception)
+            for response in batch.responses
+        ]
+
+
+def _firebase_message(message: PushMessage) -> Any:
+    return messaging.Message(
+        token=message.token,
+        notification=messaging.Notification(title=message.title, body=message.body),
+        data=message.data,
+        android=messaging.AndroidConfig(
+            collapse_key=message.tag,
+            priority="high" if message.urgent else "normal",
+            ttl=TIME_TO_LIVE,
+            notification=messaging.AndroidNotification(
+                tag=message.tag, channel_id="urgent" if message.urgent else "messages"
+            ),
+        ),
+        apns=messaging.APNSConfig(
+            headers={"apns-collapse-id": message.tag, "apns-priority": "10" if message.urgent else "5"},
+            payload=messaging.APNSPayload(aps=messaging.Aps(sound="default", thread_id=message.tag)),
+        ),
+    )
+
+
+def _result_of(error: exceptions.FirebaseError) -> PushResult:
+    kind = str(error.code).lower()
+    if isinstance(error, messaging.UnregisteredError):
+        return PushResult(PushOutcome.TOKEN_DEAD, "unregistered")
+    if isinstance(error, messaging.SenderIdMismatchError):
+        return PushResult(PushOutcome.TOKEN_DEAD, "sender_id_mismatch")
+    if isinstance(error, exceptions.InvalidArgumentError):
+        outcome = PushOutcome.TOKEN_DEAD if _is_about_the_token(error) else PushOutcome.REFUSED
+        return PushResult(outcome, kind)
+    if isinstance(error, messaging.QuotaExceededError):
+        kind = "quota_exceeded"
+    return PushResult(PushOutcome.TRY_AGAIN, kind, _retry_after_seconds(error))
+
+
+def _is_about_the_token(error: exceptions.FirebaseError) -> bool:
+    """FCM answers INVALID_ARGUMENT for a malformed token and for a malformed message; only the first is the token's."""
+    try:
+        problem = error.http_response.json()["error"]
+        fields = {
+            violation.get("field")
+            for detail in problem.get("details", [])
+            for violation in detail.get("fieldViolations", [])
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+    return "message.token" in fields or "registration token" in str(problem.get("message", "")).lower()
+
+
+def _retry_after_seconds(error: exceptions.FirebaseError) -> float | None:
+    """Retry-After is in seconds or, by RFC 9110, an HTTP date; None where it is missing or unreadable."""
+    response = error.http_response
+    text = response.headers.get("Retry-After") if response is not None else None
+    if not text:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        # Both are in GMT; the difference to the answer's own date needs no clock of ours.
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return max(0.0, wait.total_seconds())
