@@ -1,4 +1,4 @@
-"""Adherence: "not logged" stays apart from "not taken", no day counts more than full, as-needed use is measured apart."""
+"""Adherence: "not logged" stays apart from "not taken", no day exceeds 100 %, as-needed use is measured apart."""
 
 from __future__ import annotations
 

@@ -53,6 +53,7 @@ class Product:
     maintenance: tuple[tuple[int, int], ...] = ()
     mart: tuple[tuple[int, int], ...] = ()
     air: bool = False
+    as_needed_inhalations: int = 1
     most_at_once: int | None = None
     usual_most_a_day: int | None = None
     most_a_day: int | None = None
