@@ -9,6 +9,7 @@ from backend.core.clock import Clock, utc_now
 from backend.core.database import connect, database_url, session_maker
 from backend.core.settings import Settings
 from backend.core.web import SecurityHeaders, UnpackGzip, add_error_rendering
+from backend.sync import routes as sync
 
 
 def build_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> FastAPI:
@@ -26,4 +27,5 @@ def build_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> Fa
     app.add_middleware(SecurityHeaders)
     app.include_router(health.router)
     app.include_router(accounts.router)
+    app.include_router(sync.router)
     return app

@@ -1,0 +1,290 @@
+"""The wire between phone and server, version 1, in one file: what a phone sends and what it gets back."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from backend.clinical.peak_flow import Bronchodilator, Zone
+from backend.clinical.red_flags import ANSWERABLE
+from backend.diary.questionnaires import problem_with
+from backend.diary.tables import (
+    HIGHEST_LITRES_PER_MIN,
+    LOWEST_LITRES_PER_MIN,
+    AttackSource,
+    Instrument,
+    MeterScale,
+    TriggerName,
+)
+from backend.medication.tables import MOST_PUFFS, UseAmount, UsePurpose, UseSource
+from backend.notifications.schemas import InboxItemOut
+from backend.plans.schemas import PlanOut
+from backend.risk.schemas import ForecastOut
+from backend.sync.reading import (
+    blows_in_litres_per_min,
+    date_of,
+    finite_number,
+    instant_of,
+    known_time_zone,
+    storable_text,
+)
+
+MOST_ENTRIES = 200
+HIGHEST_INTEGER = 2**31 - 1
+
+Text = Annotated[str, StringConstraints(strict=True), AfterValidator(storable_text)]
+InstantOnTheWire = Annotated[datetime, BeforeValidator(instant_of, json_schema_input_type=str)]
+DateOnTheWire = Annotated[date, BeforeValidator(date_of, json_schema_input_type=str)]
+IdOnTheWire = Annotated[UUID, BeforeValidator(lambda given: given if isinstance(given, str) else None)]
+Number = Annotated[float, BeforeValidator(finite_number, json_schema_input_type=float)]
+PositiveInt = Annotated[StrictInt, Field(ge=1, le=HIGHEST_INTEGER)]
+Blows = Annotated[
+    list[Annotated[int, Field(ge=LOWEST_LITRES_PER_MIN, le=HIGHEST_LITRES_PER_MIN)]],
+    BeforeValidator(blows_in_litres_per_min),
+    Field(min_length=1, max_length=3),
+]
+
+
+class Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PeakFlowBody(Wire):
+    """One session; its value is the best blow."""
+
+    blows_litres_per_min: Blows
+    meter: Annotated[Text, StringConstraints(min_length=1, max_length=60)]
+    scale: MeterScale
+    bronchodilator: Bronchodilator
+    action_zone: Zone | None = None
+    plan_version: PositiveInt | None = None
+
+
+class SymptomsBody(Wire):
+    """At least one answer or red flag; null is "not answered"."""
+
+    daytime: StrictBool | None = None
+    night_waking: StrictBool | None = None
+    activity_limited: StrictBool | None = None
+    severity: Annotated[StrictInt, Field(ge=0, le=3)] | None = None
+    red_flags: list[Literal[tuple(flag.value for flag in ANSWERABLE)]] = []  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        answers = (self.daytime, self.night_waking, self.activity_limited, self.severity)
+        if not self.red_flags and all(answer is None for answer in answers):
+            raise PydanticCustomError("nothing_recorded", "Answer at least one question, or leave the entry out.")
+        self.red_flags = list(dict.fromkeys(self.red_flags))
+        return self
+
+
+class InhalerUseBody(Wire):
+    """Exactly one of `puffs` and `amount`; 0 puffs only as a summary of a day."""
+
+    inhaler_id: IdOnTheWire
+    puffs: Annotated[StrictInt, Field(ge=0, le=MOST_PUFFS)] | None = None
+    puffs_at_most: Annotated[StrictInt, Field(ge=1, le=MOST_PUFFS)] | None = None
+    amount: UseAmount | None = None
+    purpose: UsePurpose
+    source: UseSource
+
+    @model_validator(mode="after")
+    def _counts_or_says(self) -> Self:
+        if (self.puffs is None) == (self.amount is None):
+            raise PydanticCustomError("puffs_or_amount", "Give either puffs or amount, and not both.")
+        if self.puffs == 0 and self.source is not UseSource.DAY_RECALL:
+            raise PydanticCustomError("no_puffs", "No puffs is something to say of a whole day only (day_recall).")
+        if self.puffs_at_most is not None and (self.puffs is None or self.puffs_at_most < self.puffs):
+            raise PydanticCustomError("puffs_at_most_below_puffs", "puffs_at_most is the upper end of puffs.")
+        return self
+
+
+class TriggerBody(Wire):
+    trigger: TriggerName
+    note: Annotated[Text, StringConstraints(max_length=200)] | None = None
+
+
+class AttackBody(Wire):
+    """`taken_at` of the entry is the onset. At least one of the four consequences is true."""
+
+    systemic_steroids: StrictBool | None = None
+    systemic_steroid_days: Annotated[StrictInt, Field(ge=1, le=90)] | None = None
+    emergency_visit: StrictBool | None = None
+    hospital_admission: StrictBool | None = None
+    unscheduled_visit: StrictBool | None = None
+    source: AttackSource
+
+    @model_validator(mode="after")
+    def _is_an_attack(self) -> Self:
+        if not (self.systemic_steroids or self.emergency_visit or self.hospital_admission or self.unscheduled_visit):
+            raise PydanticCustomError("nothing_recorded", "An attack has at least one of its four consequences.")
+        if self.systemic_steroid_days is not None and not self.systemic_steroids:
+            raise PydanticCustomError("steroid_days_without_steroids", "Days of steroids need systemic_steroids true.")
+        return self
+
+
+class QuestionnaireBody(Wire):
+    instrument: Instrument
+    period_days: Annotated[StrictInt, Field(ge=1, le=366)]
+    answers: dict[Annotated[Text, StringConstraints(max_length=40)], Number] = Field(max_length=40)
+    score: Number | None = None
+
+    @model_validator(mode="after")
+    def _answers_are_possible(self) -> Self:
+        problem = problem_with(self.instrument, self.answers)
+        if problem:
+            raise PydanticCustomError("answer_out_of_range", "{code}: {why}", {"code": problem[0], "why": problem[1]})
+        if not self.answers and self.score is None:
+            raise PydanticCustomError("nothing_recorded", "Give at least one answer or the score.")
+        return self
+
+
+class NoteBody(Wire):
+    text: Annotated[Text, StringConstraints(min_length=1, max_length=2000)]
+
+
+class PlanReceiptBody(Wire):
+    plan_version: PositiveInt
+
+
+Kind = TypeVar("Kind", bound=str)
+Body = TypeVar("Body", bound=Wire)
+
+
+class EntryIn(Wire, Generic[Kind, Body]):
+    """One version of one diary entry. Versions are ordered by (revision, device id); the greater wins, everywhere."""
+
+    kind: Kind
+    id: IdOnTheWire
+    revision: PositiveInt
+    deleted: StrictBool = False
+    taken_at: InstantOnTheWire
+    time_zone: Annotated[str, StringConstraints(strict=True, max_length=64), AfterValidator(known_time_zone)]
+    utc_offset_minutes: Annotated[StrictInt, Field(ge=-840, le=840)]
+    local_date: DateOnTheWire
+    body: Body | None
+
+    @model_validator(mode="after")
+    def _tombstones_are_empty(self) -> Self:
+        if self.deleted != (self.body is None):
+            raise PydanticCustomError("body_and_deleted", "body is null exactly when deleted is true.")
+        return self
+
+
+PeakFlowEntry = EntryIn[Literal["peak_flow"], PeakFlowBody]
+SymptomsEntry = EntryIn[Literal["symptoms"], SymptomsBody]
+InhalerUseEntry = EntryIn[Literal["inhaler_use"], InhalerUseBody]
+TriggerEntry = EntryIn[Literal["trigger"], TriggerBody]
+AttackEntry = EntryIn[Literal["attack"], AttackBody]
+QuestionnaireEntry = EntryIn[Literal["questionnaire"], QuestionnaireBody]
+NoteEntry = EntryIn[Literal["note"], NoteBody]
+PlanReceiptEntry = EntryIn[Literal["plan_receipt"], PlanReceiptBody]
+
+AnyEntry = (
+    PeakFlowEntry
+    | SymptomsEntry
+    | InhalerUseEntry
+    | TriggerEntry
+    | AttackEntry
+    | QuestionnaireEntry
+    | NoteEntry
+    | PlanReceiptEntry
+)
+
+
+class SyncIn(Wire):
+    """`sent_at` is the phone's clock at sending. Entries are judged one by one, so one bad entry costs no other."""
+
+    sent_at: AwareDatetime
+    push_token: Annotated[Text, StringConstraints(min_length=1, max_length=4096)] | None = None
+    entries: list[SkipValidation[AnyEntry]]
+
+
+class Reason(BaseModel):
+    """Why an entry was refused: a stable code, a sentence, and the path of the field at fault."""
+
+    code: str
+    message: str
+    field: str
+
+
+class Receipt(BaseModel):
+    """`superseded`: the server holds a newer version, which the next pull brings."""
+
+    id: Any
+    kind: Any
+    revision: Any
+    outcome: Literal["accepted", "unchanged", "superseded", "refused"]
+    reason: Reason | None = None
+
+
+class SyncOut(BaseModel):
+    server_time: datetime
+    receipts: list[Receipt]
+
+
+class ProfileOut(BaseModel):
+    patient_id: UUID
+    display_name: str
+    born_on: date | None
+    sex: str
+    height_cm: int | None
+    language: str
+    time_zone: str
+    emergency_number: str
+    hospital: str
+
+
+class InhalerOut(BaseModel):
+    id: UUID
+    name: str
+    role: str
+    drug: str
+    device: str
+    puffs_per_dose: int
+    doses_per_day: int
+    max_puffs_per_day: int | None
+    warn_puffs_per_day: int | None
+    active: bool
+
+
+class EntryOut(BaseModel):
+    kind: str
+    id: UUID
+    revision: int
+    device_id: UUID
+    deleted: bool
+    taken_at: datetime
+    time_zone: str
+    utc_offset_minutes: int
+    local_date: date
+    body: dict[str, Any] | None
+
+
+class ChangesOut(BaseModel):
+    """Everything the patient may see that changed after the cursor; null or an empty list means unchanged."""
+
+    server_time: datetime
+    cursor: str
+    more: bool
+    entries: Sequence[EntryOut]
+    profile: ProfileOut | None
+    inhalers: list[InhalerOut] | None
+    plan: PlanOut | None
+    forecast: ForecastOut | None
+    inbox: list[InboxItemOut]

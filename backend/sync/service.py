@@ -1,0 +1,215 @@
+"""The two halves of the exchange: take what the phone has, give what it has not."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cache, partial
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from backend.accounts.errors import AccessTokenInvalid
+from backend.accounts.tables import Clinician, Hospital
+from backend.accounts.tokens import DeviceCaller
+from backend.clinical.red_flags import emergency_number
+from backend.core import audit, due
+from backend.medication.store import inhaler_ids, inhalers
+from backend.medication.tables import Inhaler
+from backend.notifications.schemas import InboxItemOut
+from backend.notifications.store import inbox_changed_after
+from backend.patients.tables import Patient
+from backend.plans.schemas import PlanOut
+from backend.plans.store import plan_in_force, plan_versions
+from backend.risk.schemas import ForecastOut
+from backend.risk.store import forecast_changed_after
+from backend.sync import store
+from backend.sync.errors import BatchTooLarge, CursorInvalid
+from backend.sync.judging import Circumstances, Refused, echo, judge
+from backend.sync.schemas import MOST_ENTRIES, ChangesOut, EntryOut, InhalerOut, ProfileOut, Receipt, SyncIn, SyncOut
+from backend.sync.store import Row
+
+
+def accept(session: Session, caller: DeviceCaller, sent: SyncIn, *, now: datetime) -> SyncOut:
+    """Store what is newer and answer one receipt an entry, in their order.
+
+    Raises BatchTooLarge, or AccessTokenInvalid when the phone is no longer one of the patient's.
+    """
+    if len(sent.entries) > MOST_ENTRIES:
+        raise BatchTooLarge
+    clock_ahead = sent.sent_at - now
+    exchange = store.begin_exchange(
+        session,
+        caller.patient_id,
+        caller.device_id,
+        count=len(sent.entries),
+        now=now,
+        clock_ahead_seconds=_storable_seconds(clock_ahead),
+        push_token=sent.push_token,
+    )
+    if exchange is None:
+        raise AccessTokenInvalid
+    circumstances = Circumstances(
+        patient_id=caller.patient_id,
+        device_id=caller.device_id,
+        now=now,
+        clock_ahead=clock_ahead,
+        born_on=exchange.born_on,
+        inhaler_ids=cache(partial(inhaler_ids, session, caller.patient_id)),
+        plan_versions=cache(partial(plan_versions, session, caller.patient_id)),
+    )
+    batch = _Batch(session, caller, exchange.first_change)
+    for raw in sent.entries:
+        batch.judge(raw, circumstances)
+    receipts, accepted = batch.store()
+    if accepted:
+        due.mark_due(session, "assess", [caller.patient_id], due_at=now)
+    audit.record(
+        session,
+        now=now,
+        actor_kind=audit.ActorKind.PATIENT,
+        actor_id=caller.patient_id,
+        action="diary.received",
+        patient_ids=[caller.patient_id],
+        detail={"device_id": str(caller.device_id), "entries": len(receipts), "accepted": accepted},
+    )
+    return SyncOut(server_time=now, receipts=receipts)
+
+
+def _storable_seconds(clock_ahead: timedelta) -> int:
+    bound = 2**31 - 1
+    return max(-bound, min(bound, round(clock_ahead.total_seconds())))
+
+
+class _Batch:
+    """Entries of one request: judged in their order, then stored with one statement a kind."""
+
+    def __init__(self, session: Session, caller: DeviceCaller, first_change: int) -> None:
+        self._session = session
+        self._caller = caller
+        self._next_change = first_change
+        self._receipts: list[Receipt] = []
+        # The newest version of each entry in this batch, with the place of its receipt.
+        self._newest: dict[str, dict[UUID, tuple[int, Row]]] = {}
+
+    def judge(self, raw: Any, circumstances: Circumstances) -> None:
+        sent = raw if isinstance(raw, dict) else {}
+        receipt = Receipt.model_construct(
+            id=echo(sent.get("id")),
+            kind=echo(sent.get("kind")),
+            revision=echo(sent.get("revision")),
+            outcome="accepted",
+            reason=None,
+        )
+        place = len(self._receipts)
+        self._receipts.append(receipt)
+        try:
+            kind, entry_id, row = judge(raw, circumstances)
+        except Refused as refused:
+            receipt.outcome, receipt.reason = "refused", refused.reason
+            return
+        row["change"] = self._next_change
+        self._next_change += 1
+        of_kind = self._newest.setdefault(kind, {})
+        known = of_kind.get(entry_id)
+        if known is not None and known[1]["revision"] >= row["revision"]:
+            receipt.outcome = "unchanged" if known[1]["revision"] == row["revision"] else "superseded"
+            return
+        if known is not None:
+            self._receipts[known[0]].outcome = "superseded"
+        of_kind[entry_id] = (place, row)
+
+    def store(self) -> tuple[list[Receipt], int]:
+        """The receipts, and how many entries were stored."""
+        accepted = 0
+        for kind, of_kind in self._newest.items():
+            stored = store.store_newer(self._session, kind, [row for _, row in of_kind.values()])
+            accepted += len(stored)
+            older = [entry_id for entry_id in of_kind if entry_id not in stored]
+            if older:
+                known = store.versions(self._session, kind, self._caller.patient_id, older)
+                for entry_id in older:
+                    place, row = of_kind[entry_id]
+                    same = known[entry_id] == (row["revision"], self._caller.device_id)
+                    self._receipts[place].outcome = "unchanged" if same else "superseded"
+        return self._receipts, accepted
+
+
+def changes_since(session: Session, caller: DeviceCaller, cursor: str, *, limit: int, now: datetime) -> ChangesOut:
+    """Everything the patient may see that changed after the cursor, entries at most `limit`.
+
+    Raises CursorInvalid, or AccessTokenInvalid when the phone is no longer one of the patient's.
+    """
+    if not store.note_seen(session, caller.patient_id, caller.device_id, now=now):
+        raise AccessTokenInvalid
+    patient = session.get_one(Patient, caller.patient_id)
+    after = _change_of(cursor, patient.last_change)
+    # Numbers are given out under a lock that lasts until the commit, so all up to last_change are visible by now.
+    rows = store.entries_changed(session, patient.id, after=after, up_to=patient.last_change, limit=limit + 1)
+    more = len(rows) > limit
+    rows = rows[:limit]
+    up_to = rows[-1]["change"] if more else patient.last_change
+    audit.record(
+        session,
+        now=now,
+        actor_kind=audit.ActorKind.PATIENT,
+        actor_id=patient.id,
+        action="diary.sent_to_phone",
+        patient_ids=[patient.id],
+        detail={"device_id": str(caller.device_id), "entries": len(rows)},
+    )
+    return ChangesOut(
+        server_time=now,
+        cursor=str(up_to),
+        more=more,
+        entries=[EntryOut.model_validate(row) for row in rows],
+        profile=_profile(session, patient) if after < patient.profile_change <= up_to else None,
+        inhalers=_inhalers(inhalers(session, patient.id), after, up_to),
+        plan=_plan(session, patient, after, up_to),
+        forecast=_forecast(session, patient, after, up_to),
+        inbox=[InboxItemOut.of(message) for message in inbox_changed_after(session, patient.id, after, up_to)],
+    )
+
+
+def _change_of(cursor: str, last_change: int) -> int:
+    """A cursor is the last change number seen; one beyond the newest comes from another patient or a lost database."""
+    if cursor == "":
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19) or int(cursor) > last_change:
+        raise CursorInvalid
+    return int(cursor)
+
+
+def _profile(session: Session, patient: Patient) -> ProfileOut:
+    hospital = session.get_one(Hospital, patient.hospital_id)
+    return ProfileOut(
+        patient_id=patient.id,
+        display_name=patient.display_name,
+        born_on=patient.born_on,
+        sex=patient.sex,
+        height_cm=patient.height_cm,
+        language=patient.language,
+        time_zone=patient.time_zone,
+        emergency_number=emergency_number(hospital.country),
+        hospital=hospital.name,
+    )
+
+
+def _inhalers(all_of_them: Sequence[Inhaler], after: int, up_to: int) -> list[InhalerOut] | None:
+    if not any(after < inhaler.change <= up_to for inhaler in all_of_them):
+        return None
+    return [InhalerOut.model_validate(inhaler, from_attributes=True) for inhaler in all_of_them]
+
+
+def _plan(session: Session, patient: Patient, after: int, up_to: int) -> PlanOut | None:
+    plan = plan_in_force(session, patient.id)
+    if plan is None or not after < plan.change <= up_to:
+        return None
+    signer = session.get_one(Clinician, plan.signed_by)
+    return PlanOut.of(plan, signed_by=signer.name, language=patient.language)
+
+
+def _forecast(session: Session, patient: Patient, after: int, up_to: int) -> ForecastOut | None:
+    assessment = forecast_changed_after(session, patient.id, after)
+    if assessment is None or assessment.change > up_to:
+        return None
+    return ForecastOut.of(assessment, patient.language)
