@@ -53,7 +53,7 @@ def running(settings: Settings, database: str, log_folder: Path) -> Iterator[lis
                 log = logs.enter_context((log_folder / f"{role}.log").open("wb"))
                 processes.append(
                     # A session of its own: Ctrl-C reaches this process alone, which then ends the two in order.
-                    subprocess.Popen(
+                    subprocess.Popen(  # noqa: S603 (our own program)
                         [sys.executable, "-m", "backend.cli", role],
                         env=environment,
                         stdin=subprocess.DEVNULL,

@@ -1,0 +1,174 @@
+"""A simulated clinic: invented people with the virtual cohort's days as diaries, sent as their phones would."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import httpx
+import numpy as np
+from rich.progress import Progress
+from sqlmodel import Session, select
+
+from backend.accounts import sign_in, tokens
+from backend.accounts.tables import Clinician, Hospital
+from backend.clinical.peak_flow import thresholds_from_personal_best
+from backend.clinical.personal_best import BestBasis
+from backend.demonstration.people import PEOPLE, Person
+from backend.demonstration.simulated_diaries import DiaryOfOne, Phone
+from backend.medication.service import prescribe
+from backend.medication.tables import InhalerRole
+from backend.patients import service as patients
+from backend.patients.store import add_to_care
+from backend.patients.tables import Patient, Sex
+from backend.plans.service import sign
+from backend.plans.wording import standard_instructions
+from ml.contract import Profiles
+from ml.simulator.cohort import simulate
+
+HOSPITAL = "Soom demonstration hospital"
+CLINICIAN_EMAIL = "doctor@soom.example"
+CLINICIAN_PASSWORD = "breathe-in-breathe-out"  # noqa: S105 (printed on the screen; the demonstration is loopback only)
+DAYS = 120
+ENTRIES_A_BATCH = 200
+SEED = 20261121
+# The clinic is a specialist's: people whose asthma is more severe than the cohort's average.
+SEVERITY_SHIFT = 0.8
+
+
+@dataclass(frozen=True)
+class Filled:
+    patients: int
+    rows: int
+    rows_accepted: int
+    rows_refused: int
+    entries: int
+
+
+def demonstration_clinician(session: Session, *, now: datetime) -> Clinician:
+    """The clinician of the demonstration, made on the first call."""
+    found = session.exec(select(Clinician).where(Clinician.email == CLINICIAN_EMAIL)).first()
+    if found is not None:
+        return found
+    hospital = Hospital(name=HOSPITAL)
+    session.add(hospital)
+    session.flush()
+    return sign_in.add_clinician(
+        session,
+        hospital_id=hospital.id,
+        email=CLINICIAN_EMAIL,
+        name="Dr. Yoon Seo-yeon",
+        password=CLINICIAN_PASSWORD,
+        now=now,
+    )
+
+
+def fill(session: Session, clinician: Clinician, client: httpx.Client, progress: Progress, *, now: datetime) -> Filled:
+    """Add the people, then send their diaries through the public endpoint. A row is one simulated diary day."""
+    cohort = simulate(
+        SEED, len(PEOPLE), DAYS, start_on=now.date() - timedelta(days=DAYS - 1), severity_shift=SEVERITY_SHIFT
+    )
+    phones = []
+    codes = []
+    for number, person in enumerate(PEOPLE):
+        began_at = now - timedelta(days=DAYS + 1)
+        phones.append(_admit(session, clinician, person, cohort.profiles, number, now=began_at))
+        codes.append(tokens.create_enrolment_code(session, phones[-1].patient_id, created_by=clinician.id, now=now))
+    session.commit()
+
+    task = progress.add_task("Filling the clinic", total=len(PEOPLE))
+    rows = entries = accepted = 0
+    for number, (phone, code) in enumerate(zip(phones, codes, strict=True)):
+        of_one = cohort.diaries.rows(cohort.diaries.patient_index == number)
+        random = np.random.default_rng([SEED, number])
+        made = list(DiaryOfOne(phone, of_one, random, not_after=now).entries())
+        taken = _send(client, phone.patient_id, code, made, now=now)
+        rows += len(of_one)
+        entries += len(made)
+        accepted += taken
+        progress.advance(task)
+    if accepted != entries:
+        raise RuntimeError(f"The server refused {entries - accepted} entries of the simulated clinic.")
+    return Filled(len(PEOPLE), rows, rows, 0, entries)
+
+
+def _send(
+    client: httpx.Client, patient_id: UUID, code: str, entries: Sequence[dict[str, Any]], *, now: datetime
+) -> int:
+    """How many entries were accepted."""
+    device = {"id": str(uuid5(patient_id, "phone")), "name": "Simulated phone", "platform": "desktop"}
+    answer = client.post("/v1/enrol", json={"code": code, "device": device}).raise_for_status().json()
+    headers = {"Authorization": f"Bearer {answer['access_token']}"}
+    accepted = 0
+    for begin in range(0, len(entries), ENTRIES_A_BATCH):
+        body = {"sent_at": now.isoformat(), "entries": entries[begin : begin + ENTRIES_A_BATCH]}
+        receipts = client.post("/v1/sync", json=body, headers=headers).raise_for_status().json()["receipts"]
+        accepted += sum(receipt["outcome"] == "accepted" for receipt in receipts)
+    return accepted
+
+
+def _admit(
+    session: Session, clinician: Clinician, person: Person, profiles: Profiles, number: int, *, now: datetime
+) -> Phone:
+    age = round(float(profiles.age_years[number]))
+    step = int(profiles.treatment_step[number])
+    patient = patients.add_patient(
+        session,
+        hospital_id=clinician.hospital_id,
+        display_name=person.name,
+        now=now,
+        born_on=date(now.year - age, 1 + number % 12, 1 + number % 28),
+        sex=Sex.FEMALE if profiles.female[number] == 1 else Sex.MALE,
+        height_cm=round(float(profiles.height_cm[number])),
+        language=person.language,
+        time_zone=person.time_zone,
+        treatment_step=step,
+        severe_attacks_last_year=int(profiles.severe_attacks_last_year[number]),
+    )
+    add_to_care(session, patient.id, clinician.id, now=now)
+    reliever_id, controller_id = _prescribe_for(session, patient, step, age, now=now)
+    best = round(float(profiles.personal_best_litres_per_min[number]))
+    thresholds = thresholds_from_personal_best(best)
+    plan = sign(
+        session,
+        patient.id,
+        clinician,
+        personal_best_litres_per_min=best,
+        personal_best_basis=BestBasis.MEASURED,
+        meter="Mini-Wright",
+        thresholds=thresholds,
+        instructions=standard_instructions("119" if person.time_zone == "Asia/Seoul" else "112"),
+        review_on=(now + timedelta(days=180)).date(),
+        now=now,
+    )
+    return Phone(
+        patient_id=patient.id,
+        time_zone=person.time_zone,
+        reliever_id=reliever_id,
+        controller_id=controller_id,
+        plan_version=plan.version,
+        yellow_below_litres_per_min=thresholds.yellow_below_litres_per_min,
+        red_below_litres_per_min=thresholds.red_below_litres_per_min,
+    )
+
+
+def _prescribe_for(
+    session: Session, patient: Patient, step: int, age: int, *, now: datetime
+) -> tuple[UUID, UUID | None]:
+    """GINA track 1: one budesonide-formoterol inhaler for relief and, from step 3, for maintenance too."""
+    one_inhaler = prescribe(
+        session,
+        patient.id,
+        name="Budesonide–formoterol 200/6",
+        role=InhalerRole.RELIEVER if step <= 2 else InhalerRole.BOTH,
+        drug="budesonide-formoterol",
+        device="dry powder inhaler",
+        puffs_per_dose=1 if step <= 3 else 2,
+        doses_per_day=0 if step <= 2 else 2,
+        # 12 inhalations of 6 micrograms formoterol, metered, from 12 years on, and 8 below.
+        max_puffs_per_day=12 if age >= 12 else 8,
+        warn_puffs_per_day=8 if age >= 12 else 6,
+        now=now,
+    )
+    return one_inhaler.id, None if step <= 2 else one_inhaler.id
