@@ -66,7 +66,8 @@ def _batches_per_second(port: int, clinic: ClinicDatabase, path: Any) -> float:
 
     def client(number: int) -> None:
         one = clinic.patients[number]
-        random = np.random.default_rng([7, number, port])
+        # A new seed each time: entry ids that were sent before would come back as unchanged.
+        random = np.random.default_rng([number, time.monotonic_ns()])
         headers = {"Authorization": f"Bearer {one.access_token}", "Content-Type": "application/json"}
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         while time.perf_counter() < end:
