@@ -23,7 +23,8 @@ _bearer = HTTPBearer(auto_error=False, description="A phone's short-lived access
 _cookie = APIKeyCookie(name=SESSION_COOKIE, auto_error=False, description="A clinician's browser session.")
 
 
-def calling_device(
+# Async as it only computes: no trip through the thread pool.
+async def calling_device(
     request: Request, now: Now, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> DeviceCaller:
     if credentials is None:

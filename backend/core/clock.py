@@ -13,7 +13,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def request_time(request: Request) -> datetime:
+# Async only so that FastAPI calls it in place: a plain `def` dependency costs a trip through the thread pool.
+async def request_time(request: Request) -> datetime:
     clock: Clock = request.app.state.clock
     return clock()
 
