@@ -1,0 +1,294 @@
+"""Assesses patients: rules always, the forecast where there is consent, a model and enough diary."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+
+from backend.alerts import service as alerts
+from backend.alerts.rules import EVIDENCE_LASTS, ForecastLevel, evidence_of
+from backend.core import due
+from backend.core.database import NewSession
+from backend.patients.tables import Patient
+from backend.risk.forecaster import Forecast, PatientDay, RiskForecaster, read_diaries
+from backend.risk.standing import Facts, Standing, read_facts
+from backend.risk.tables import Assessment, ForecastStatus
+
+logger = logging.getLogger(__name__)
+
+# What a new entry asks for, and what a new day does; entries come first.
+ASSESS = "assess"
+ASSESS_DAY = "assess_day"
+LEASE_SECONDS = 120
+FIRST_WAIT_SECONDS = 10.0
+LONGEST_WAIT_SECONDS = 3600.0
+ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class _Assessed:
+    """One patient's day as it stood at `moment`, worked out and not yet written."""
+
+    facts: Facts
+    moment: datetime
+    as_of: date
+    standing: Standing
+    forecast: Forecast | None
+    without_forecast: ForecastStatus
+
+
+def assess_due(new_session: NewSession, forecaster: RiskForecaster | None, now: datetime, limit: int = 200) -> int:
+    """Assess the patients that are due, those with new entries first; return how many were claimed.
+
+    A patient whose data cannot be assessed holds nobody else up: the batch is then done one by one, and that patient
+    is tried again later.
+    """
+    claims: list[due.Claim] = []
+    with new_session() as session:
+        for kind in (ASSESS, ASSESS_DAY):
+            claims += due.claim_due(session, kind, now=now, limit=limit - len(claims), lease_seconds=LEASE_SECONDS)
+        session.commit()
+    if not claims:
+        return 0
+    try:
+        _assess(new_session, forecaster, claims, now)
+    except Exception as error:
+        if len(claims) == 1:
+            _postpone(new_session, claims[0], error, now)
+            return 1
+        logger.warning("assessing %d patients together failed (%s); one by one now", len(claims), type(error).__name__)
+        for claim in claims:
+            try:
+                _assess(new_session, forecaster, [claim], now)
+            except Exception as single_error:
+                _postpone(new_session, claim, single_error, now)
+    return len(claims)
+
+
+def mark_new_day(session: Session, now: datetime) -> int:
+    """Ask for an assessment of every patient whose local day has changed since the last one, silent ones too."""
+    marked = 0
+    for name in session.exec(select(Patient.time_zone).distinct()).all():
+        try:
+            today = now.astimezone(ZoneInfo(name)).date()
+        except (ZoneInfoNotFoundError, ValueError):
+            logger.error("patients with the unknown time zone %r get no daily assessment", name)
+            continue
+        patient_ids = session.connection().execute(
+            text("""
+                SELECT id FROM patient WHERE time_zone = :time_zone
+                    AND NOT EXISTS (SELECT 1 FROM assessment WHERE patient_id = patient.id AND as_of >= :today)
+                    AND NOT EXISTS (SELECT 1 FROM due_work WHERE kind IN (:assess, :assess_day) AND key = patient.id)
+            """),
+            {"time_zone": name, "today": today, "assess": ASSESS, "assess_day": ASSESS_DAY},
+        )
+        ids = list(patient_ids.scalars())
+        due.mark_due(session, ASSESS_DAY, ids, due_at=now)
+        marked += len(ids)
+    return marked
+
+
+def assess_history(
+    session: Session,
+    forecaster: RiskForecaster | None,
+    patient_ids: Sequence[UUID],
+    first_day: date,
+    last_day: date,
+    *,
+    now: datetime,
+) -> int:
+    """Fill in assessments as they would have stood at the end of past days; return how many were written.
+
+    Days that have an assessment keep it, days before a patient's first reading or answer get none. No alert is raised.
+    """
+    facts = read_facts(session, patient_ids, datetime.combine(first_day - timedelta(days=8), time(), now.tzinfo))
+    with_consent = [patient_id for patient_id in facts if facts[patient_id].forecasting_consent]
+    columns = read_diaries(session, with_consent) if forecaster is not None and with_consent else None
+    began_on = _first_entry_days(session, list(facts))
+    written = 0
+    for offset in range((last_day - first_day).days + 1):
+        as_of = first_day + timedelta(days=offset)
+        ends = {one.patient_id: _end_of(as_of, one) for one in facts.values()}
+        standings = {patient_id: facts[patient_id].at(ends[patient_id], as_of) for patient_id in facts}
+        forecasts: dict[UUID, Forecast] = {}
+        if forecaster is not None and columns is not None:
+            days = [
+                PatientDay(patient_id, as_of, standings[patient_id].personal_best_litres_per_min)
+                for patient_id in columns.patient_ids
+            ]
+            forecasts = dict(zip(columns.patient_ids, forecaster.forecast(columns, days), strict=True))
+        assessed = [
+            _Assessed(
+                one,
+                ends[one.patient_id],
+                as_of,
+                standings[one.patient_id],
+                forecasts.get(one.patient_id),
+                _why_none(one, forecaster),
+            )
+            for one in facts.values()
+            if one.patient_id in began_on and began_on[one.patient_id] <= as_of
+        ]
+        rows = [_row(item, now, change=0) for item in assessed]
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            statement = insert(Assessment).values(rows[start : start + ROWS_AT_ONCE]).on_conflict_do_nothing()
+            written += session.connection().execute(statement).rowcount
+    return written
+
+
+def _assess(
+    new_session: NewSession, forecaster: RiskForecaster | None, claims: Sequence[due.Claim], now: datetime
+) -> None:
+    patient_ids = sorted({claim.key for claim in claims})
+    with new_session() as session:
+        assessed = _work_out(session, forecaster, patient_ids, now)
+    with new_session() as session:
+        _write(session, assessed, now)
+        due.finish(session, claims)
+        session.commit()
+
+
+def _work_out(
+    session: Session, forecaster: RiskForecaster | None, patient_ids: Sequence[UUID], now: datetime
+) -> list[_Assessed]:
+    """Reads, closes the transaction, then computes: a forecast holds no lock and no snapshot."""
+    facts = read_facts(session, patient_ids, now - EVIDENCE_LASTS - timedelta(days=1))
+    with_consent = [patient_id for patient_id in facts if facts[patient_id].forecasting_consent]
+    columns = read_diaries(session, with_consent) if forecaster is not None and with_consent else None
+    session.rollback()
+    today = {patient_id: facts[patient_id].today(now) for patient_id in facts}
+    standings = {patient_id: facts[patient_id].at(now, today[patient_id]) for patient_id in facts}
+    forecasts: dict[UUID, Forecast] = {}
+    if forecaster is not None and columns is not None:
+        days = [
+            PatientDay(patient_id, today[patient_id], standings[patient_id].personal_best_litres_per_min)
+            for patient_id in columns.patient_ids
+        ]
+        forecasts = dict(zip(columns.patient_ids, forecaster.forecast(columns, days), strict=True))
+    return [
+        _Assessed(
+            one,
+            now,
+            today[one.patient_id],
+            standings[one.patient_id],
+            forecasts.get(one.patient_id),
+            _why_none(one, forecaster),
+        )
+        for one in facts.values()
+    ]
+
+
+def _write(session: Session, assessed: Sequence[_Assessed], now: datetime) -> None:
+    """Store the assessments and bring the alerts in line, unless somebody stored a later one in the meantime."""
+    changes = _next_changes(session, [item.facts.patient_id for item in assessed])
+    rows = [_row(item, now, changes[item.facts.patient_id]) for item in assessed]
+    written: dict[UUID, UUID] = {}
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        statement = insert(Assessment).values(rows[start : start + ROWS_AT_ONCE])
+        kept = {"id", "patient_id", "as_of"}
+        statement = statement.on_conflict_do_update(
+            index_elements=["patient_id", "as_of"],
+            set_={name: statement.excluded[name] for name in rows[0] if name not in kept},
+            where=col(Assessment.assessed_at) <= statement.excluded.assessed_at,
+        )
+        for patient_id, assessment_id in session.connection().execute(
+            statement.returning(col(Assessment.patient_id), col(Assessment.id))
+        ):
+            written[patient_id] = assessment_id
+    alerts.review(
+        session,
+        [
+            alerts.Finding(
+                patient_id=item.facts.patient_id,
+                assessment_id=written[item.facts.patient_id],
+                signs=item.standing.signs,
+                rule_reasons=item.standing.reasons,
+                forecast=_level(item.forecast),
+                forecast_reasons=[] if item.forecast is None else item.forecast.reasons,
+            )
+            for item in assessed
+            if item.facts.patient_id in written
+        ],
+        now,
+    )
+
+
+def _row(item: _Assessed, now: datetime, change: int) -> dict[str, object]:
+    standing, forecast = item.standing, item.forecast
+    evidence = evidence_of(standing.signs, item.moment)
+    speaking = set() if evidence is None else evidence.flags
+    return {
+        "id": uuid4(),
+        "patient_id": item.facts.patient_id,
+        "as_of": item.as_of,
+        "assessed_at": now,
+        "zone": None if standing.zone is None else standing.zone.value,
+        "newest_litres_per_min": None if standing.newest is None else standing.newest.litres_per_min,
+        "newest_reading_at": None if standing.newest is None else standing.newest.taken_at,
+        "best_litres_per_min": standing.best_litres_per_min,
+        "red_flags": [reason["code"] for reason in standing.reasons if reason["code"] in speaking],
+        "status": item.without_forecast.value if forecast is None else forecast.status.value,
+        "diary_days": 0 if forecast is None else forecast.diary_days,
+        "probability_7_days": None if forecast is None else forecast.probability_7_days,
+        "level": None if forecast is None or forecast.level is None else forecast.level.value,
+        "reasons": [] if forecast is None else forecast.reasons,
+        "model_id": None if forecast is None else forecast.model_id,
+        "model_version": None if forecast is None else forecast.model_version,
+        "last_entry_at": item.facts.last_entry_at,
+        "change": change,
+    }
+
+
+def _why_none(facts: Facts, forecaster: RiskForecaster | None) -> ForecastStatus:
+    if not facts.forecasting_consent:
+        return ForecastStatus.NO_CONSENT
+    return ForecastStatus.NO_MODEL if forecaster is None else ForecastStatus.NOT_ENOUGH_DATA
+
+
+def _level(forecast: Forecast | None) -> ForecastLevel | None:
+    return None if forecast is None or forecast.level is None else ForecastLevel(forecast.level.value)
+
+
+def _end_of(day: date, facts: Facts) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(facts.time_zone))
+
+
+def _first_entry_days(session: Session, patient_ids: Sequence[UUID]) -> dict[UUID, date]:
+    rows = session.connection().execute(
+        text("""
+            SELECT patient_id, min(local_date) FROM (
+                SELECT patient_id, local_date FROM peak_flow WHERE patient_id = ANY(:ids) AND NOT deleted
+                UNION ALL SELECT patient_id, local_date FROM symptoms WHERE patient_id = ANY(:ids) AND NOT deleted
+            ) AS entries GROUP BY patient_id
+        """),
+        {"ids": list(patient_ids)},
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _next_changes(session: Session, patient_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """One change number for each patient, in the order of ids so that two batches cannot lock each other out."""
+    rows = session.connection().execute(
+        text("""
+            WITH locked AS (SELECT id FROM patient WHERE id = ANY(:ids) ORDER BY id FOR UPDATE)
+            UPDATE patient SET last_change = last_change + 1 FROM locked WHERE patient.id = locked.id
+            RETURNING patient.id, last_change
+        """),
+        {"ids": list(patient_ids)},
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _postpone(new_session: NewSession, claim: due.Claim, error: Exception, now: datetime) -> None:
+    """The kind of error is all that is kept: its message may quote the diary."""
+    wait_seconds = min(FIRST_WAIT_SECONDS * 2.0 ** min(claim.attempts - 1, 20), LONGEST_WAIT_SECONDS)
+    logger.error("a patient could not be assessed (%s); again in %.0f s", type(error).__name__, wait_seconds)
+    with new_session() as session:
+        due.postpone(session, claim, due_at=now + timedelta(seconds=wait_seconds), error=type(error).__name__)
+        session.commit()

@@ -1,0 +1,250 @@
+"""How a patient stands by the rules alone: zone, danger signs and whether they are over, personal best.
+
+Read for many patients with five statements, then worked out in memory for any moment in what was read. The rules
+themselves are in `backend.clinical`.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from backend.alerts.rules import EVIDENCE_LASTS, RedSign
+from backend.clinical.peak_flow import PeakFlowReading, Zone, ZoneThresholds, thresholds_from_personal_best, zone
+from backend.clinical.personal_best import assess_personal_best
+from backend.clinical.red_flags import RedFlag, recorded_flags
+from backend.patients.tables import Purpose
+
+# An older reading says nothing of how the patient is now.
+ZONE_LASTS = timedelta(hours=48)
+
+_FROM_BEST_TO_WORST = (Zone.GREEN, Zone.YELLOW, Zone.RED)
+
+_PATIENTS = f"""
+SELECT p.id, p.time_zone,
+    EXISTS (
+        SELECT 1 FROM consent WHERE patient_id = p.id AND purpose = '{Purpose.FORECASTING.value}'
+        AND withdrawn_at IS NULL
+    ) AS forecasting,
+    entries.last_at, entries.last_on
+FROM patient p
+LEFT JOIN LATERAL (
+    SELECT max(taken_at) AS last_at, max(local_date) AS last_on FROM (
+        SELECT max(taken_at) AS taken_at, max(local_date) AS local_date
+            FROM peak_flow WHERE patient_id = p.id AND NOT deleted
+        UNION ALL SELECT max(taken_at), max(local_date) FROM symptoms WHERE patient_id = p.id AND NOT deleted
+        UNION ALL SELECT max(taken_at), max(local_date) FROM inhaler_use WHERE patient_id = p.id AND NOT deleted
+        UNION ALL SELECT max(taken_at), max(local_date) FROM trigger_exposure WHERE patient_id = p.id AND NOT deleted
+        UNION ALL SELECT max(taken_at), max(local_date) FROM attack WHERE patient_id = p.id AND NOT deleted
+        UNION ALL SELECT max(taken_at), max(local_date) FROM questionnaire WHERE patient_id = p.id AND NOT deleted
+    ) AS newest
+) AS entries ON true
+WHERE p.id = ANY(:ids)
+"""  # noqa: S608 (an enum's value)
+
+_PLANS = """
+SELECT patient_id, signed_at, personal_best_litres_per_min, yellow_below_litres_per_min, red_below_litres_per_min
+FROM action_plan WHERE patient_id = ANY(:ids) ORDER BY patient_id, version
+"""
+
+# Patients without a plan need all their readings, for the personal best; others the recent ones.
+_READINGS = """
+SELECT patient_id, taken_at, local_date, litres_per_min, action_zone, meter FROM peak_flow
+WHERE patient_id = ANY(:ids) AND NOT deleted
+    AND (taken_at > :since OR NOT EXISTS (SELECT 1 FROM action_plan a WHERE a.patient_id = peak_flow.patient_id))
+ORDER BY patient_id, taken_at
+"""
+
+_SYMPTOMS = """
+SELECT patient_id, taken_at, local_date, red_flags FROM symptoms
+WHERE patient_id = ANY(:ids) AND NOT deleted AND taken_at > :since ORDER BY patient_id, taken_at
+"""
+
+_CEILINGS = """
+SELECT patient_id, max(taken_at) AS taken_at, local_date,
+    GREATEST(sum(puffs) FILTER (WHERE source <> 'day_recall'), max(puffs) FILTER (WHERE source = 'day_recall')) AS puffs
+FROM inhaler_use JOIN inhaler USING (patient_id)
+WHERE patient_id = ANY(:ids) AND NOT deleted AND inhaler.id = inhaler_id AND taken_at > :since
+    AND max_puffs_per_day IS NOT NULL
+GROUP BY patient_id, local_date, inhaler_id, max_puffs_per_day
+HAVING GREATEST(
+    sum(puffs) FILTER (WHERE source <> 'day_recall'), max(puffs) FILTER (WHERE source = 'day_recall')
+) > max_puffs_per_day
+ORDER BY patient_id, taken_at
+"""
+
+
+@dataclass(frozen=True)
+class Reading:
+    taken_at: datetime
+    on: date
+    litres_per_min: int
+    shown_zone: Zone | None
+    meter: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    signed_at: datetime
+    personal_best_litres_per_min: int
+    thresholds: ZoneThresholds
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`reasons` holds one `{"code", "value", "unit"}` for each flag in `signs`, its newest value."""
+
+    zone: Zone | None
+    newest: Reading | None
+    best_litres_per_min: int | None
+    personal_best_litres_per_min: float | None
+    signs: list[RedSign]
+    reasons: list[dict[str, Any]]
+
+
+@dataclass
+class Facts:
+    """What was read of one patient; rows in the order of time."""
+
+    patient_id: UUID
+    time_zone: str
+    forecasting_consent: bool
+    last_entry_at: datetime | None
+    last_entry_on: date | None
+    plans: list[Plan] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    answers: list[tuple[datetime, date, frozenset[str]]] = field(default_factory=list)
+    ceilings: list[tuple[datetime, date, int]] = field(default_factory=list)
+
+    def today(self, now: datetime) -> date:
+        """The patient's local date; one day later for a traveller whose diary is already there."""
+        here = now.astimezone(ZoneInfo(self.time_zone)).date()
+        ahead = self.last_entry_on is not None and self.last_entry_on == here + timedelta(days=1)
+        return here + timedelta(days=1) if ahead else here
+
+    def at(self, now: datetime, as_of: date) -> Standing:
+        """How the patient stood at `now`, from what had happened by then."""
+        readings = self.readings[: bisect_right(self.readings, now, key=lambda reading: reading.taken_at)]
+        personal_best, thresholds = self._yardstick(readings, now, as_of)
+        newest = readings[-1] if readings and now - readings[-1].taken_at < ZONE_LASTS else None
+        of_the_day = [reading.litres_per_min for reading in readings if reading.on == as_of]
+        signs, values = self._signs(readings, now, as_of, personal_best, thresholds)
+        return Standing(
+            zone=None if newest is None else _zone(newest, thresholds),
+            newest=newest,
+            best_litres_per_min=max(of_the_day, default=None),
+            personal_best_litres_per_min=personal_best,
+            signs=signs,
+            reasons=[values[flag.value] for flag in RedFlag if flag.value in values],
+        )
+
+    def _yardstick(
+        self, readings: Sequence[Reading], now: datetime, as_of: date
+    ) -> tuple[float | None, ZoneThresholds | None]:
+        """Personal best and thresholds: of the plan in force, or measured with the meter now in use, or none."""
+        if self.plans:
+            signed = [plan for plan in self.plans if plan.signed_at <= now]
+            plan = signed[-1] if signed else self.plans[0]
+            return plan.personal_best_litres_per_min, plan.thresholds
+        if not readings:
+            return None, None
+        best = assess_personal_best(
+            [PeakFlowReading(r.on, r.litres_per_min, r.meter, morning=False) for r in readings],
+            meter=readings[-1].meter,
+            today=as_of,
+        ).best
+        if best is None:
+            return None, None
+        return best.litres_per_min, thresholds_from_personal_best(best.litres_per_min)
+
+    def _signs(
+        self,
+        readings: Sequence[Reading],
+        now: datetime,
+        as_of: date,
+        personal_best: float | None,
+        thresholds: ZoneThresholds | None,
+    ) -> tuple[list[RedSign], dict[str, dict[str, Any]]]:
+        """Each flag of each entry in the last days, with the entry that ended it; and the newest value of each flag."""
+        since = now - EVIDENCE_LASTS
+        signs: list[RedSign] = []
+        values: dict[str, dict[str, Any]] = {}
+        recovered_at: datetime | None = None
+        for reading in reversed(readings):
+            if reading.taken_at <= since:
+                break
+            flags = _flags(reading, personal_best, thresholds)
+            if not flags:
+                recovered_at = reading.taken_at
+            for flag in flags:
+                signs.append(RedSign(flag.value, reading.taken_at, reading.on, recovered_at))
+                values.setdefault(flag.value, _value(flag, reading.litres_per_min, "litres_per_min"))
+        without: dict[str, datetime] = {}
+        for taken_at, on, answered in reversed(self.answers):
+            if taken_at > now or taken_at <= since:
+                continue
+            for flag in RedFlag:
+                if flag.value in answered:
+                    signs.append(RedSign(flag.value, taken_at, on, without.get(flag.value)))
+                    values.setdefault(flag.value, _value(flag, None, None))
+                else:
+                    without[flag.value] = taken_at
+        for taken_at, on, puffs in reversed(self.ceilings):
+            if since < taken_at <= now:
+                flag = RedFlag.RELIEVER_CEILING_PASSED
+                # The ceiling is a day's: the next day begins anew.
+                signs.append(RedSign(flag.value, taken_at, on, taken_at if on < as_of else None))
+                values.setdefault(flag.value, _value(flag, puffs, "puffs"))
+        return signs, values
+
+
+def read_facts(session: Session, patient_ids: Sequence[UUID], since: datetime) -> dict[UUID, Facts]:
+    """Facts of these patients, with entries taken after `since`; patients that do not exist are left out."""
+    connection = session.connection()
+    bound: Mapping[str, Any] = {"ids": list(patient_ids), "since": since}
+    facts = {
+        row.id: Facts(row.id, row.time_zone, row.forecasting, row.last_at, row.last_on)
+        for row in connection.execute(text(_PATIENTS), bound)
+    }
+    for row in connection.execute(text(_PLANS), bound):
+        thresholds = ZoneThresholds(row.yellow_below_litres_per_min, row.red_below_litres_per_min)
+        facts[row.patient_id].plans.append(Plan(row.signed_at, row.personal_best_litres_per_min, thresholds))
+    for row in connection.execute(text(_READINGS), bound):
+        shown = None if row.action_zone is None else Zone(row.action_zone)
+        facts[row.patient_id].readings.append(
+            Reading(row.taken_at, row.local_date, row.litres_per_min, shown, row.meter)
+        )
+    for row in connection.execute(text(_SYMPTOMS), bound):
+        facts[row.patient_id].answers.append((row.taken_at, row.local_date, frozenset(row.red_flags)))
+    for row in connection.execute(text(_CEILINGS), bound):
+        facts[row.patient_id].ceilings.append((row.taken_at, row.local_date, row.puffs))
+    return facts
+
+
+def _zone(reading: Reading, thresholds: ZoneThresholds | None) -> Zone | None:
+    """The worse of what the phone showed and what the yardstick of now says: neither lowers the other."""
+    zones = [] if thresholds is None else [zone(reading.litres_per_min, thresholds)]
+    if reading.shown_zone is not None:
+        zones.append(reading.shown_zone)
+    return max(zones, key=_FROM_BEST_TO_WORST.index, default=None)
+
+
+def _flags(reading: Reading, personal_best: float | None, thresholds: ZoneThresholds | None) -> tuple[RedFlag, ...]:
+    flags = recorded_flags(
+        litres_per_min=reading.litres_per_min,
+        personal_best_litres_per_min=personal_best,
+        red_below_litres_per_min=None if thresholds is None else thresholds.red_below_litres_per_min,
+    )
+    if reading.shown_zone is Zone.RED and RedFlag.RED_ZONE not in flags:
+        return (*flags, RedFlag.RED_ZONE)
+    return flags
+
+
+def _value(flag: RedFlag, value: float | None, unit: str | None) -> dict[str, Any]:
+    return {"code": flag.value, "value": value, "unit": unit}

@@ -1,0 +1,136 @@
+"""The process that does deferred work. APScheduler only ticks; what is due stands in the database, for any worker."""
+
+import logging
+import os
+import random
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from backend.alerts.service import mark_sent
+from backend.core.clock import Clock, utc_now
+from backend.core.database import NewSession, connect, database_url, session_maker
+from backend.core.heartbeat import beat
+from backend.core.settings import Settings
+from backend.notifications.push import FirebasePush, LogPush, Push
+from backend.notifications.service import deliver_due
+from backend.risk.forecaster import RiskForecaster, load_forecaster
+from backend.risk.service import assess_due, mark_new_day
+
+logger = logging.getLogger(__name__)
+
+ASSESS_EVERY_SECONDS = 0.5
+DELIVER_EVERY_SECONDS = 0.5
+BEAT_EVERY_SECONDS = 5
+# Local midnights fall on quarters of an hour somewhere; a minute late is soon enough.
+NEW_DAY_EVERY_SECONDS = 60
+PATIENTS_AT_ONCE = 200
+DELIVERIES_AT_ONCE = 100
+
+
+class Worker:
+    """What one worker does; `stopping` lets a long round end early."""
+
+    def __init__(
+        self,
+        new_session: NewSession,
+        forecaster: RiskForecaster | None,
+        push: Push,
+        *,
+        clock: Clock = utc_now,
+        jitter: random.Random | None = None,
+    ) -> None:
+        self.new_session = new_session
+        self.forecaster = forecaster
+        self.push = push
+        self.clock = clock
+        self.jitter = jitter or random.Random()
+        self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self.stopping = threading.Event()
+
+    def assess(self) -> None:
+        """Until nothing is due."""
+        while not self.stopping.is_set():
+            if assess_due(self.new_session, self.forecaster, self.clock(), PATIENTS_AT_ONCE) == 0:
+                return
+
+    def deliver(self) -> None:
+        """Until nothing is due."""
+        while not self.stopping.is_set():
+            done = deliver_due(self.new_session, self.push, self.clock, self.jitter, mark_sent, DELIVERIES_AT_ONCE)
+            if done == 0:
+                return
+
+    def beat(self) -> None:
+        with self.new_session() as session:
+            beat(session, self.name, now=self.clock())
+            session.commit()
+
+    def new_day(self) -> None:
+        with self.new_session() as session:
+            mark_new_day(session, self.clock())
+            session.commit()
+
+
+def run_worker(settings: Settings, *, clock: Clock = utc_now) -> None:
+    """Work until SIGTERM or SIGINT, then finish what is in hand and return."""
+    engine = connect(database_url(settings), pool_size=5)
+    push = build_push(settings)
+    worker = Worker(session_maker(engine), load_forecaster(settings.model_folder), push, clock=clock)
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: worker.stopping.set())
+    # A tick that comes while the last one still works is dropped, and that is meant.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(4)}, timezone="UTC")
+    ticks: tuple[tuple[Callable[[], None], float], ...] = (
+        (worker.beat, BEAT_EVERY_SECONDS),
+        (worker.assess, ASSESS_EVERY_SECONDS),
+        (worker.deliver, DELIVER_EVERY_SECONDS),
+        (worker.new_day, NEW_DAY_EVERY_SECONDS),
+    )
+    for work, seconds in ticks:
+        scheduler.add_job(
+            _guarded(work),
+            "interval",
+            seconds=seconds,
+            next_run_time=datetime.now(scheduler.timezone),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+    scheduler.start()
+    logger.info("worker %s is at work", worker.name)
+    worker.stopping.wait()
+    scheduler.shutdown(wait=True)
+    if isinstance(push, FirebasePush):
+        push.close()
+    engine.dispose()
+    logger.info("worker %s has stopped", worker.name)
+
+
+def build_push(settings: Settings) -> Push:
+    if settings.firebase_credentials is None:
+        return LogPush()
+    return FirebasePush(settings.firebase_credentials, endpoint=settings.fcm_endpoint)
+
+
+def _guarded(work: Callable[[], None]) -> Callable[[], None]:
+    """One failed tick must not end the next, and an error's text may quote a diary: only its kind is logged."""
+
+    def tick() -> None:
+        try:
+            work()
+        except Exception as error:
+            logger.error("the tick %s failed: %s", work.__name__, type(error).__name__)
+
+    return tick
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    run_worker(Settings())
