@@ -1,0 +1,125 @@
+"""Figures on the clinical rules: vignettes, reference equations, and what random regimens can make the rules offer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from backend.clinical.control import ControlClass
+from backend.clinical.guideline import edition, edition_ids
+from backend.clinical.ladder import rungs
+from backend.clinical.medicines import Prescription, Regimen, Use, catalogue
+from backend.clinical.predicted_peak_flow import Equation, Sex, predicted_peak_flow, reference_entries
+from backend.clinical.regimen_checks import is_legal
+from backend.clinical.treatment_steps import PatientState, legal_adjustments
+from tests.clinical.reference_data import NHANES, WORKED_EXAMPLES, observed_over_predicted
+from tests.clinical.vignettes import judge, vignettes
+
+RANDOM_PATIENTS = 5000
+
+
+def figures() -> Iterator[dict[str, Any]]:
+    yield from _vignettes()
+    yield from _reference_equations()
+    yield _numbers_from_publications()
+    yield _unsafe_adjustments()
+
+
+def _figure(
+    name: str, value: float | None, unit: str, goal: str, met: bool | None, baseline: float | None = None
+) -> dict[str, Any]:
+    ratio = value / baseline if value is not None and baseline else None
+    return {
+        "name": f"clinical.{name}",
+        "value": value,
+        "unit": unit,
+        "baseline": baseline,
+        "ratio": ratio,
+        "goal": goal,
+        "met": met,
+    }
+
+
+def _vignettes() -> Iterator[dict[str, Any]]:
+    right = 0
+    for vignette in vignettes():
+        said = judge(vignette)
+        expected = {key: sorted(v) if isinstance(v, list) else v for key, v in vignette.expect.items()}
+        right += {key: said.get(key) for key in expected} == expected
+    count = len(vignettes())
+    yield _figure("vignettes", count, "hand-written vignettes", ">= 120", count >= 120)
+    yield _figure("vignettes_right", right / count, "fraction", "= 1", right == count)
+
+
+def _reference_equations() -> Iterator[dict[str, Any]]:
+    worst = max(
+        abs(predicted_peak_flow(equation, sex, age, height, weight).litres_per_min - expected)
+        for sex, age, height, weight, equation, expected in WORKED_EXAMPLES
+    )
+    yield _figure("worked_examples_error", worst, "L/min, largest of 11", "<= 0.05", worst <= 0.05)
+    join = max(abs(_gap(sex, cut)) for sex, cut in ((Sex.MALE, 20), (Sex.FEMALE, 18)))
+    # Public code often changes equation at 20 for both sexes; that gap is the baseline.
+    yield _figure(
+        "age_cut_gap", join, "L/min at the join, 165 cm", "<= 1", join <= 1, baseline=abs(_gap(Sex.FEMALE, 20))
+    )
+    if not NHANES.exists():
+        yield _figure("observed_over_predicted_lowest", None, "ratio; shared data missing", ">= 0.95", None)
+        yield _figure("observed_over_predicted_highest", None, "ratio; shared data missing", "<= 1.10", None)
+        return
+    bands = observed_over_predicted().values()
+    lowest, highest = min(bands), max(bands)
+    where = "ratio over 14 bands of sex and ten years, ages 8-80"
+    yield _figure("observed_over_predicted_lowest", lowest, where, ">= 0.95", lowest >= 0.95)
+    yield _figure("observed_over_predicted_highest", highest, where, "<= 1.10", highest <= 1.10)
+
+
+def _gap(sex: Sex, cut: int) -> float:
+    """Adult less young equation at one age, L/min, Caucasian, 165 cm."""
+    entries = reference_entries()
+    at: dict[str, float] = {}
+    for stage in ("young", "adult"):
+        b0, b1, b2, b3, _ = entries[f"{Equation.HANKINSON}.{stage}_{sex}_caucasian"].value
+        at[stage] = 60 * (b0 + b1 * cut + b2 * cut**2 + b3 * 165**2)
+    return at["adult"] - at["young"]
+
+
+def _numbers_from_publications() -> dict[str, Any]:
+    """The rest are Soom's own safety guards, marked so in the file; entries switched off are not counted."""
+    entries = [e for each in edition_ids() for e in edition(each).entries.values() if e.enabled]
+    share = sum(1 for entry in entries if entry.source != "soom") / len(entries)
+    off = sum(len(edition(each).switched_off()) for each in edition_ids())
+    unit = f"fraction of {len(entries)} guideline numbers; {off} more are switched off"
+    return _figure("numbers_from_publications", share, unit, ">= 0.75", share >= 0.75)
+
+
+def _unsafe_adjustments() -> dict[str, Any]:
+    """Random patients on random regimens, half of them legal: offers that break a check or lack steroid or reliever."""
+    chance = random.Random(20260301)
+    products = sorted(catalogue())
+    offered = unsafe = 0
+    for _ in range(RANDOM_PATIENTS):
+        age = chance.randint(6, 85)
+        state = PatientState(
+            age_years=age,
+            control=chance.choice(list(ControlClass)),
+            well_controlled_days=chance.choice([None, 30, 90, 200]),
+            severe_attacks_last_year=chance.choice([None, 0, 0, 1, 2]),
+        )
+        regimen = chance.choice(rungs(age)).regimen
+        if chance.random() < 0.5:
+            regimen = Regimen(tuple(_random_prescription(chance, products) for _ in range(chance.randint(1, 3))))
+        for adjustment in legal_adjustments(regimen, state).adjustments:
+            if adjustment.regimen is not None:
+                offered += 1
+                after = adjustment.regimen
+                unsafe += not (is_legal(after, age) and after.contains_ics and after.relievers)
+    return _figure(
+        "unsafe_adjustments", unsafe, f"of {offered} offered to {RANDOM_PATIENTS} random patients", "= 0", unsafe == 0
+    )
+
+
+def _random_prescription(chance: random.Random, products: list[str]) -> Prescription:
+    use = chance.choice(list(Use))
+    times = 0 if use is Use.AS_NEEDED else chance.randint(1, 3)
+    return Prescription(chance.choice(products), use, chance.randint(1, 6), times)
