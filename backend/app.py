@@ -9,6 +9,9 @@ from backend.core.clock import Clock, utc_now
 from backend.core.database import connect, database_url, session_maker
 from backend.core.settings import Settings
 from backend.core.web import SecurityHeaders, UnpackGzip, add_error_rendering
+from backend.dashboard import pages as dashboard_pages
+from backend.dashboard import routes as dashboard
+from backend.dashboard.error_pages import add_error_pages
 from backend.sync import routes as sync
 
 
@@ -22,10 +25,14 @@ def build_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> Fa
     app.state.engine = connect(database_url(settings), pool_size=settings.pool_size)
     app.state.new_session = session_maker(app.state.engine)
     add_error_rendering(app)
+    add_error_pages(app)
     app.add_middleware(GZipMiddleware, minimum_size=800)
     app.add_middleware(UnpackGzip)
     app.add_middleware(SecurityHeaders)
     app.include_router(health.router)
     app.include_router(accounts.router)
     app.include_router(sync.router)
+    app.include_router(dashboard.router)
+    app.include_router(dashboard_pages.router)
+    app.mount("/static", dashboard_pages.static_files(), name="static")
     return app

@@ -1,0 +1,137 @@
+"""A patient's diary by local day: six queries, whatever the number of days."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from backend.clinical.peak_flow import Zone, ZoneThresholds, zone
+from backend.dashboard.schemas import AttackOut, DiaryDay, PlanLines, ReadingOut
+from backend.diary.tables import Attack, Note, PeakFlow, Symptoms, TriggerExposure
+from backend.medication.tables import MOST_PUFFS, Inhaler, InhalerRole, InhalerUse, UseAmount, UsePurpose, UseSource
+from backend.patients.entry import Entry
+
+Kind = TypeVar("Kind", bound=Entry)
+
+
+def diary_days(
+    session: Session, patient_id: UUID, *, first_day: date, last_day: date, plan: PlanLines | None
+) -> list[DiaryDay]:
+    """Days with any entry from `first_day` to `last_day`, both included, oldest first."""
+    found: dict[date, DiaryDay] = {}
+
+    def of(entry: Entry) -> DiaryDay:
+        return found.setdefault(entry.local_date, DiaryDay(day=entry.local_date))
+
+    def entries(kind: type[Kind]) -> Sequence[Kind]:
+        return session.exec(
+            select(kind)
+            .where(
+                kind.patient_id == patient_id,
+                col(kind.deleted).is_(False),
+                col(kind.local_date).between(first_day, last_day),
+            )
+            .order_by(col(kind.taken_at))
+        ).all()
+
+    for reading in entries(PeakFlow):
+        of(reading).readings.append(reading_out(reading, plan))
+    for symptoms in entries(Symptoms):
+        _add_symptoms(of(symptoms), symptoms)
+    for exposure in entries(TriggerExposure):
+        day = of(exposure)
+        if exposure.trigger and exposure.trigger != "none" and exposure.trigger not in day.triggers:
+            day.triggers.append(exposure.trigger)
+    for attack in entries(Attack):
+        of(attack).attacks.append(AttackOut.model_validate(attack.model_dump(include=set(AttackOut.model_fields))))
+    for note in entries(Note):
+        of(note).notes.append(note.text or "")
+    uses = session.exec(
+        select(InhalerUse, Inhaler.role)
+        .join(Inhaler, col(Inhaler.id) == col(InhalerUse.inhaler_id))
+        .where(
+            InhalerUse.patient_id == patient_id,
+            col(InhalerUse.deleted).is_(False),
+            col(InhalerUse.local_date).between(first_day, last_day),
+        )
+    ).all()
+    _add_inhaler_uses(found, uses)
+    return [found[day] for day in sorted(found)]
+
+
+def reading_out(reading: PeakFlow, plan: PlanLines | None) -> ReadingOut:
+    shown, zone_from = _zone_of(reading, plan)
+    # The offset stored with the entry, not today's rules for the zone: the patient's clock as it was.
+    local = reading.taken_at.astimezone(UTC) + timedelta(minutes=reading.utc_offset_minutes)
+    return ReadingOut(
+        id=reading.id,
+        taken_at=reading.taken_at,
+        local_time=f"{local:%H:%M}",
+        # Past midnight of a diary day that has not ended is evening still.
+        morning=local.replace(tzinfo=None) < datetime.combine(reading.local_date, time(12)),
+        time_zone=reading.time_zone,
+        litres_per_min=reading.litres_per_min or 0,
+        blows_litres_per_min=reading.blows_litres_per_min or [],
+        meter=reading.meter or "",
+        scale=reading.scale or "unknown",
+        bronchodilator=reading.bronchodilator or "unknown",
+        zone=shown,
+        zone_from=zone_from,
+    )
+
+
+def _zone_of(reading: PeakFlow, plan: PlanLines | None) -> tuple[Zone | None, Any]:
+    if reading.action_zone:
+        return Zone(reading.action_zone), "phone"
+    if plan is None or reading.litres_per_min is None:
+        return None, None
+    lines = ZoneThresholds(plan.yellow_below_litres_per_min, plan.red_below_litres_per_min)
+    return zone(reading.litres_per_min, lines), "plan"
+
+
+def _add_symptoms(day: DiaryDay, symptoms: Symptoms) -> None:
+    """Several entries of a day: the worst answer stands, and an unanswered question changes none."""
+
+    def either(first: bool | None, second: bool | None) -> bool | None:
+        return second if first is None else first or bool(second)
+
+    day.daytime_symptoms = either(day.daytime_symptoms, symptoms.daytime)
+    day.night_waking = either(day.night_waking, symptoms.night_waking)
+    day.activity_limited = either(day.activity_limited, symptoms.activity_limited)
+    if symptoms.severity is not None:
+        day.symptom_severity = max(day.symptom_severity or 0, symptoms.severity)
+    day.red_flags += [flag for flag in symptoms.red_flags or [] if flag not in day.red_flags]
+
+
+def _add_inhaler_uses(found: dict[date, DiaryDay], uses: Sequence[tuple[InhalerUse, str]]) -> None:
+    """The same rules as in risk/diaries.sql, which keeps the middle of a range where this keeps both ends."""
+    # (day, inhaler, is relief) -> [counted fewest, counted most, recalled fewest, recalled most]
+    sums: dict[tuple[date, UUID | None, bool], list[int | None]] = defaultdict(lambda: [None, None, None, None])
+    for use, role in uses:
+        day = found.setdefault(use.local_date, DiaryDay(day=use.local_date))
+        if use.purpose == UsePurpose.BEFORE_EXERCISE:
+            continue
+        relief = role == InhalerRole.RELIEVER or use.purpose == UsePurpose.RELIEF
+        # Of a reliever described in words only "none" is a number of puffs.
+        puffs = 0 if relief and use.amount == UseAmount.NONE else use.puffs
+        if puffs is None:
+            if not relief:
+                day.controller_amount = use.amount
+            continue
+        fewest, most = puffs, puffs if use.puffs_at_most is None else use.puffs_at_most
+        cell = sums[use.local_date, use.inhaler_id, relief]
+        if use.source == UseSource.DAY_RECALL:
+            cell[2], cell[3] = max(cell[2] or 0, fewest), max(cell[3] or 0, most)
+        else:
+            cell[0], cell[1] = (cell[0] or 0) + fewest, (cell[1] or 0) + most
+    for (local_date, _, relief), cell in sums.items():
+        day = found[local_date]
+        fewest, most = max(cell[0] or 0, cell[2] or 0), max(cell[1] or 0, cell[3] or 0)
+        if relief:
+            day.reliever_puffs = (day.reliever_puffs or 0) + fewest
+            day.reliever_puffs_at_most = min(MOST_PUFFS, (day.reliever_puffs_at_most or 0) + most)
+        else:
+            day.controller_puffs = (day.controller_puffs or 0) + fewest
