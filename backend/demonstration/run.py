@@ -41,6 +41,7 @@ from backend.risk.tables import Assessment
 STATE_FILE = "demonstration.json"
 QUIET_SECONDS = 300
 HISTORY_DAYS = 90
+DAYS_AT_ONCE = 10
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -184,11 +185,13 @@ def _assess_the_past(settings: Settings, engine: Engine, screen: Console) -> Non
         ids = session.exec(select(Patient.id)).all()
     with _progress(screen) as progress:
         task = progress.add_task("Assessing past days", total=HISTORY_DAYS)
-        for back in range(HISTORY_DAYS, 0, -1):
+        for back in range(HISTORY_DAYS, 0, -DAYS_AT_ONCE):
+            first_day = today - timedelta(days=back)
             with new_session() as session:
-                assess_history(session, forecaster, ids, today - timedelta(days=back), now=utc_now())
+                last_day = first_day + timedelta(days=DAYS_AT_ONCE - 1)
+                assess_history(session, forecaster, ids, first_day, last_day, now=utc_now())
                 session.commit()
-            progress.advance(task)
+            progress.advance(task, DAYS_AT_ONCE)
 
 
 def _wait_until_quiet(engine: Engine) -> None:
