@@ -77,7 +77,7 @@ def test_before_seven_diary_days_there_is_no_number(forecaster: Forecaster, diar
     forecast = forecast_one(forecaster, diary)
     assert forecast.status == "not_enough_data"
     assert forecast.diary_days == diary_days
-    assert forecast.probability is forecast.level is forecast.alarm_score is None
+    assert (forecast.probability, forecast.level, forecast.alarm_score) == (None, None, None)
     assert forecast.reasons == ()
 
 
