@@ -112,6 +112,7 @@ def _admit(
     session: Session, clinician: Clinician, person: Person, profiles: Profiles, number: int, *, now: datetime
 ) -> Phone:
     age = round(float(profiles.age_years[number]))
+    attacks = profiles.severe_attacks_last_year[number]
     step = int(profiles.treatment_step[number])
     patient = patients.add_patient(
         session,
@@ -124,7 +125,7 @@ def _admit(
         language=person.language,
         time_zone=person.time_zone,
         treatment_step=step,
-        severe_attacks_last_year=int(profiles.severe_attacks_last_year[number]),
+        severe_attacks_last_year=None if np.isnan(attacks) else int(attacks),
     )
     add_to_care(session, patient.id, clinician.id, now=now)
     reliever_id, controller_id = _prescribe_for(session, patient, step, age, now=now)

@@ -213,7 +213,7 @@ def _acknowledge_one(settings: Settings, screen: Console) -> None:
     with httpx.Client(base_url=settings.address, timeout=30) as client:
         sign_in = {"email": clinic.CLINICIAN_EMAIL, "password": clinic.CLINICIAN_PASSWORD}
         csrf = client.post("/v1/clinician/sign-in", json=sign_in).raise_for_status().json()["csrf_token"]
-        alerts = client.get("/v1/clinician/alerts").raise_for_status().json()["alerts"]
+        alerts = client.get("/v1/clinician/alerts").raise_for_status().json()["open"]
         if not alerts:
             screen.print("[yellow]No alert is open, so none was acknowledged.[/yellow]")
             return
