@@ -91,6 +91,10 @@ def asthma_medication_ratio(controller_units: float, reliever_units: float) -> f
     return controller_units / total if total else None
 
 
+def medication_ratio_is_good(ratio: float, guideline: Guideline | None = None) -> bool:
+    return ratio >= (guideline or edition()).number("adherence.medication_ratio_good_from")
+
+
 @dataclass(frozen=True)
 class AsNeededIcs:
     """What stands for adherence in as-needed-only treatment: how often and how much inhaled steroid was taken."""

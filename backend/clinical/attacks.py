@@ -37,6 +37,16 @@ def is_severe(attack: Attack, guideline: Guideline | None = None) -> bool | None
     return None if all(sign is None for sign in signs) else False
 
 
+def review_window(
+    ended_on: date, emergency_visit_or_admission: bool, guideline: Guideline | None = None
+) -> tuple[date, date]:
+    """When to see the patient after an attack: days after discharge, or after one managed at home."""
+    guideline = guideline or edition()
+    key = "review_after_discharge" if emergency_visit_or_admission else "review_after_self_managed"
+    first, last = guideline.numbers(f"attacks.{key}")
+    return ended_on + timedelta(days=int(first)), ended_on + timedelta(days=int(last))
+
+
 def severe_episodes(attacks: Iterable[Attack], guideline: Guideline | None = None) -> list[Episode]:
     """Severe attacks joined while less than the edition's gap apart, oldest first."""
     guideline = guideline or edition()

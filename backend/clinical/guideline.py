@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ class Guideline:
 
     id: str
     title: str
-    published_on: date
+    published: str
     entries: dict[str, Entry]
 
     def entry(self, key: str) -> Entry:
@@ -119,7 +118,7 @@ def _read(edition_id: str, content: dict[str, Any]) -> Guideline:
     if "extends" in head:
         entries.update(edition(head["extends"]).entries)
     entries.update(read_entries(content, edition_id))
-    return Guideline(id=edition_id, title=head["title"], published_on=head["published_on"], entries=entries)
+    return Guideline(id=edition_id, title=head["title"], published=head["published"], entries=entries)
 
 
 def _read_entry(key: str, raw: dict[str, Any], sources: dict[str, str], where: str) -> Entry:

@@ -42,6 +42,20 @@ SAME_DAY = frozenset({RedFlag.RELIEVER_NEAR_CEILING})
 LIFE_THREATENING = frozenset({RedFlag.BLUE_LIPS, RedFlag.DROWSY_OR_CONFUSED, RedFlag.PEAK_FLOW_BELOW_THIRD})
 
 
+_SOURCE_OF = {
+    RedFlag.CANNOT_SPEAK_SENTENCE: "red_flags.severe_below",
+    RedFlag.BLUE_LIPS: "red_flags.life_threatening_below",
+    RedFlag.DROWSY_OR_CONFUSED: "red_flags.life_threatening_below",
+    RedFlag.RELIEVER_NOT_HELPING: "red_flags.reliever_again_within",
+    RedFlag.RELIEVER_AGAIN_WITHIN_3_HOURS: "red_flags.reliever_again_within",
+    RedFlag.PEAK_FLOW_BELOW_HALF: "red_flags.severe_below",
+    RedFlag.PEAK_FLOW_BELOW_THIRD: "red_flags.life_threatening_below",
+    RedFlag.RELIEVER_CEILING_PASSED: "formoterol.adult_metered_a_day",
+    RedFlag.RED_ZONE: "zones.red_below",
+    RedFlag.RELIEVER_NEAR_CEILING: "formoterol.usual_most_a_day",
+}
+
+
 class Urgency(StrEnum):
     """Ordered: compare with `rank`, join with `highest`."""
 
@@ -127,7 +141,7 @@ def advise(flags: Iterable[RedFlag | str], guideline: Guideline | None = None) -
     if not ordered:
         return RedFlagAdvice(Urgency.NONE, False, (), (), None, None, None, ())
     if present <= SAME_DAY:
-        source = guideline.citation("formoterol.usual_most_a_day")
+        source = guideline.citation(_SOURCE_OF[RedFlag.RELIEVER_NEAR_CEILING])
         actions = (FirstAid.CALL_THE_CLINIC_TODAY,)
         return RedFlagAdvice(Urgency.SAME_DAY, False, ordered, actions, None, None, None, (source,))
     return RedFlagAdvice(
@@ -144,8 +158,10 @@ def advise(flags: Iterable[RedFlag | str], guideline: Guideline | None = None) -
         rescue_puffs_fewest=int(guideline.number("red_flags.rescue_puffs_fewest")),
         rescue_puffs_most=int(guideline.number("red_flags.rescue_puffs_most")),
         repeat_after_minutes=int(guideline.number("red_flags.rescue_repeat_after")),
-        sources=(
-            guideline.citation("red_flags.severe_below"),
-            guideline.citation("red_flags.rescue_puffs_fewest"),
+        sources=tuple(
+            dict.fromkeys(
+                guideline.citation(key)
+                for key in (*(_SOURCE_OF[flag] for flag in ordered), "red_flags.rescue_puffs_fewest")
+            )
         ),
     )

@@ -54,7 +54,7 @@ class Against(StrEnum):
 
 
 class RelapseSign(StrEnum):
-    """What to watch for after a step down; one of them means: back to the dose before."""
+    """What to watch for after a step down; one of them means: back to the dose before (see relapse.py)."""
 
     MORE_SYMPTOMS = "more_symptoms"
     MORE_RELIEVER = "more_reliever"

@@ -34,7 +34,9 @@ def test_the_draft_carries_thresholds_in_litres_per_minute_and_its_sources() -> 
     assert draft.thresholds == ZoneThresholds(360, 225, 270)
     assert draft.edition == "gina_2025"
     assert len(draft.sources) == 3
-    assert draft_action_plan(450, MART, 40, guideline=edition("uk_2024")).thresholds == ZoneThresholds(360, 180, 270)
+    assert draft_action_plan(
+        450, MART, 40, guideline=edition("gina_2025_uk_action_points")
+    ).thresholds == ZoneThresholds(360, 180, 270)
 
 
 def test_the_red_zone_first_calls_for_help_in_the_patients_country() -> None:

@@ -11,9 +11,10 @@ from backend.clinical.adherence import (
     adherence,
     as_needed_ics,
     asthma_medication_ratio,
+    medication_ratio_is_good,
     proportion_of_days_covered,
 )
-from backend.clinical.attacks import Attack, is_severe, severe_episodes
+from backend.clinical.attacks import Attack, is_severe, review_window, severe_episodes
 from backend.clinical.control import (
     Answers,
     ControlClass,
@@ -212,3 +213,29 @@ def test_a_worse_history_never_has_fewer_risk_factors(
         saba_canisters_a_year=canisters + more_canisters, severe_attacks_last_year=attacks + more_attacks
     )
     assert {r.factor for r in find_risk_factors(milder)} <= {r.factor for r in find_risk_factors(worse)}
+
+
+def test_a_child_is_warned_at_six_of_eight_inhalations_and_an_adult_at_eight_of_twelve() -> None:
+    child = Prescription("budesonide_formoterol_100_6_dpi", Use.MAINTENANCE_AND_RELIEVER, 1, 2)
+    assert [ceiling_status(n, child, 9) for n in (5, 6, 8, 9)] == [
+        CeilingStatus.WITHIN,
+        CeilingStatus.NEAR,
+        CeilingStatus.REACHED,
+        CeilingStatus.PASSED,
+    ]
+    assert [ceiling_status(n, MART, 40) for n in (7, 8, 12, 13)] == [
+        CeilingStatus.WITHIN,
+        CeilingStatus.NEAR,
+        CeilingStatus.REACHED,
+        CeilingStatus.PASSED,
+    ]
+
+
+def test_after_an_attack_the_review_is_within_a_week_of_discharge_or_two_weeks_at_home() -> None:
+    assert review_window(TODAY, True) == (TODAY + timedelta(days=2), TODAY + timedelta(days=7))
+    assert review_window(TODAY, False) == (TODAY + timedelta(days=7), TODAY + timedelta(days=14))
+
+
+def test_a_medication_ratio_of_one_half_is_good() -> None:
+    assert medication_ratio_is_good(0.5)
+    assert not medication_ratio_is_good(0.49)

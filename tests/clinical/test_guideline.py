@@ -37,6 +37,6 @@ def test_an_unknown_edition_names_the_known_ones() -> None:
 
 
 def test_the_british_edition_changes_only_what_it_names() -> None:
-    gina, british = edition("gina_2025"), edition("uk_2024")
+    gina, british = edition("gina_2025"), edition("gina_2025_uk_action_points")
     assert british.number("zones.red_below") == 40
     assert british.number("variability.adult_above") == gina.number("variability.adult_above")

@@ -50,7 +50,7 @@ def test_zones_of_a_best_of_500_change_at_400_and_250() -> None:
 
 
 def test_british_action_points_are_80_60_and_40_percent() -> None:
-    thresholds = thresholds_from_personal_best(500, edition("uk_2024"))
+    thresholds = thresholds_from_personal_best(500, edition("gina_2025_uk_action_points"))
     assert (
         thresholds.yellow_below_litres_per_min,
         thresholds.oral_steroid_below_litres_per_min,
@@ -183,3 +183,25 @@ def test_a_personal_best_never_falls_by_itself(values: list[int], extra: int, cu
     assert before.best is not None
     assert after.best is not None
     assert current <= before.best.litres_per_min <= after.best.litres_per_min
+
+
+def test_the_edges_of_what_is_asked_about_a_blow() -> None:
+    assert blow_questions([30], 60) == []
+    assert blow_questions([29], 60) == [BlowQuestion.LOOKS_LIKE_LITRES_PER_SECOND]
+    assert blow_questions([900]) == []
+    assert blow_questions([901]) == [BlowQuestion.OUT_OF_RANGE]
+    assert blow_questions([600], 500) == []
+    assert blow_questions([601], 500) == [BlowQuestion.FAR_ABOVE_PERSONAL_BEST]
+    assert blow_questions([150], 500) == []
+    assert blow_questions([149], 500) == [BlowQuestion.FAR_BELOW_PERSONAL_BEST]
+    assert blow_questions([400, 280]) == []
+    assert blow_questions([400, 279]) == [BlowQuestion.BLOWS_DISAGREE]
+
+
+def test_a_child_varies_too_much_above_13_percent_over_two_weeks() -> None:
+    def steady(evening: int, first: int = 0) -> list[PeakFlowReading]:
+        return [reading(d, 400 if m else evening, morning=m) for d in range(first, first + 4) for m in (True, False)]
+
+    assert variability(steady(455), TODAY, 8, "mini-Wright").above_limit is False
+    assert variability(steady(457), TODAY, 8, "mini-Wright").above_limit is True
+    assert variability(steady(457, first=11), TODAY, 8, "mini-Wright").valid_days == 3

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.clinical.guideline import edition
 from backend.clinical.red_flags import (
     ANSWERABLE,
     FirstAid,
@@ -65,3 +66,12 @@ def test_joining_urgencies_keeps_the_highest(urgencies: list[Urgency]) -> None:
 
 def test_emergency_numbers_follow_the_country() -> None:
     assert [emergency_number(country) for country in ("KR", "US", "EE", "de")] == ["119", "911", "112", "112"]
+
+
+def test_the_sign_about_three_hours_means_the_guidelines_three_hours() -> None:
+    assert edition().number("red_flags.reliever_again_within") == 3
+
+
+@pytest.mark.parametrize("flag", list(RedFlag))
+def test_every_danger_sign_names_the_source_it_rests_on(flag: RedFlag) -> None:
+    assert advise([flag]).sources

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any
 
 from backend.clinical.control import ControlClass
-from backend.clinical.guideline import edition, edition_ids
+from backend.clinical.guideline import edition
 from backend.clinical.ladder import rungs
 from backend.clinical.medicines import Prescription, Regimen, Use, catalogue
 from backend.clinical.predicted_peak_flow import Equation, Sex, predicted_peak_flow, reference_entries
@@ -15,63 +14,58 @@ from backend.clinical.regimen_checks import is_legal
 from backend.clinical.treatment_steps import PatientState, legal_adjustments
 from tests.clinical.reference_data import NHANES, WORKED_EXAMPLES, observed_over_predicted
 from tests.clinical.vignettes import judge, vignettes
+from tests.figures import Figure, figure
 
 RANDOM_PATIENTS = 5000
 
 
-def figures() -> Iterator[dict[str, Any]]:
+def figures() -> Iterator[Figure]:
     yield from _vignettes()
     yield from _reference_equations()
     yield _numbers_from_publications()
     yield _unsafe_adjustments()
 
 
-def _figure(
-    name: str, value: float | None, unit: str, goal: str, met: bool | None, baseline: float | None = None
-) -> dict[str, Any]:
-    ratio = value / baseline if value is not None and baseline else None
-    return {
-        "name": f"clinical.{name}",
-        "value": value,
-        "unit": unit,
-        "baseline": baseline,
-        "ratio": ratio,
-        "goal": goal,
-        "met": met,
-    }
-
-
-def _vignettes() -> Iterator[dict[str, Any]]:
+def _vignettes() -> Iterator[Figure]:
     right = 0
     for vignette in vignettes():
         said = judge(vignette)
         expected = {key: sorted(v) if isinstance(v, list) else v for key, v in vignette.expect.items()}
         right += {key: said.get(key) for key in expected} == expected
     count = len(vignettes())
-    yield _figure("vignettes", count, "hand-written vignettes", ">= 120", count >= 120)
-    yield _figure("vignettes_right", right / count, "fraction", "= 1", right == count)
+    yield figure("clinical.vignettes", count, "hand-written vignettes", goal=">= 120", met=count >= 120)
+    yield figure("clinical.vignettes_right", right / count, "fraction", goal="= 1", met=right == count)
 
 
-def _reference_equations() -> Iterator[dict[str, Any]]:
+def _reference_equations() -> Iterator[Figure]:
     worst = max(
         abs(predicted_peak_flow(equation, sex, age, height, weight).litres_per_min - expected)
         for sex, age, height, weight, equation, expected in WORKED_EXAMPLES
     )
-    yield _figure("worked_examples_error", worst, "L/min, largest of 11", "<= 0.05", worst <= 0.05)
+    yield figure("clinical.worked_examples_error", worst, "L/min, largest of 11", goal="<= 0.05", met=worst <= 0.05)
     join = max(abs(_gap(sex, cut)) for sex, cut in ((Sex.MALE, 20), (Sex.FEMALE, 18)))
     # Public code often changes equation at 20 for both sexes; that gap is the baseline.
-    yield _figure(
-        "age_cut_gap", join, "L/min at the join, 165 cm", "<= 1", join <= 1, baseline=abs(_gap(Sex.FEMALE, 20))
+    yield figure(
+        "clinical.age_cut_gap",
+        join,
+        "L/min at the join, 165 cm",
+        goal="<= 1",
+        met=join <= 1,
+        baseline=abs(_gap(Sex.FEMALE, 20)),
     )
     if not NHANES.exists():
-        yield _figure("observed_over_predicted_lowest", None, "ratio; shared data missing", ">= 0.95", None)
-        yield _figure("observed_over_predicted_highest", None, "ratio; shared data missing", "<= 1.10", None)
+        yield figure(
+            "clinical.observed_over_predicted_lowest", None, "ratio; shared data missing", goal=">= 0.95", met=None
+        )
+        yield figure(
+            "clinical.observed_over_predicted_highest", None, "ratio; shared data missing", goal="<= 1.10", met=None
+        )
         return
     bands = observed_over_predicted().values()
     lowest, highest = min(bands), max(bands)
     where = "ratio over 14 bands of sex and ten years, ages 8-80"
-    yield _figure("observed_over_predicted_lowest", lowest, where, ">= 0.95", lowest >= 0.95)
-    yield _figure("observed_over_predicted_highest", highest, where, "<= 1.10", highest <= 1.10)
+    yield figure("clinical.observed_over_predicted_lowest", lowest, where, goal=">= 0.95", met=lowest >= 0.95)
+    yield figure("clinical.observed_over_predicted_highest", highest, where, goal="<= 1.10", met=highest <= 1.10)
 
 
 def _gap(sex: Sex, cut: int) -> float:
@@ -84,16 +78,16 @@ def _gap(sex: Sex, cut: int) -> float:
     return at["adult"] - at["young"]
 
 
-def _numbers_from_publications() -> dict[str, Any]:
+def _numbers_from_publications() -> Figure:
     """The rest are Soom's own safety guards, marked so in the file; entries switched off are not counted."""
-    entries = [e for each in edition_ids() for e in edition(each).entries.values() if e.enabled]
+    entries = [entry for entry in edition().entries.values() if entry.enabled]
     share = sum(1 for entry in entries if entry.source != "soom") / len(entries)
-    off = sum(len(edition(each).switched_off()) for each in edition_ids())
+    off = len(edition().switched_off())
     unit = f"fraction of {len(entries)} guideline numbers; {off} more are switched off"
-    return _figure("numbers_from_publications", share, unit, ">= 0.75", share >= 0.75)
+    return figure("clinical.numbers_from_publications", share, unit, goal=">= 0.75", met=share >= 0.75)
 
 
-def _unsafe_adjustments() -> dict[str, Any]:
+def _unsafe_adjustments() -> Figure:
     """Random patients on random regimens, half of them legal: offers that break a check or lack steroid or reliever."""
     chance = random.Random(20260301)
     products = sorted(catalogue())
@@ -114,8 +108,12 @@ def _unsafe_adjustments() -> dict[str, Any]:
                 offered += 1
                 after = adjustment.regimen
                 unsafe += not (is_legal(after, age) and after.contains_ics and after.relievers)
-    return _figure(
-        "unsafe_adjustments", unsafe, f"of {offered} offered to {RANDOM_PATIENTS} random patients", "= 0", unsafe == 0
+    return figure(
+        "clinical.unsafe_adjustments",
+        unsafe,
+        f"of {offered} offered to {RANDOM_PATIENTS} random patients",
+        goal="= 0",
+        met=unsafe == 0,
     )
 
 
