@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import case, func
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
 from backend.accounts.tables import Clinician
@@ -70,7 +71,7 @@ def open_and_latest_rule_alerts(
     latest_of_rule = (
         select(Alert.id)
         .where(col(Alert.patient_id).in_(patient_ids), Alert.cause != Cause.FORECAST)
-        .distinct(col(Alert.patient_id))
+        .ext(distinct_on(col(Alert.patient_id)))
         .order_by(col(Alert.patient_id), col(Alert.triggered_at).desc(), col(Alert.resolved_at).desc().nulls_first())
     )
     is_open = col(Alert.patient_id).in_(patient_ids) & (col(Alert.state) != AlertState.RESOLVED)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -13,6 +14,7 @@ from uuid import uuid4
 import firebase_admin
 from firebase_admin import credentials, exceptions, messaging
 from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.requests import Request as GoogleRequest
 from requests.adapters import HTTPAdapter
 
 logger = logging.getLogger(__name__)
@@ -74,9 +76,10 @@ class FirebasePush:
     """
 
     def __init__(self, credentials_file: Path, *, endpoint: str | None = None, timeout_seconds: float = 10.0) -> None:
-        certificate = credentials.Certificate(str(credentials_file))
+        self._certificate = credentials.Certificate(str(credentials_file))
+        self._timeout_seconds = timeout_seconds
         self._app = firebase_admin.initialize_app(
-            certificate, {"httpTimeout": timeout_seconds}, name=f"soom-{uuid4().hex}"
+            self._certificate, {"httpTimeout": timeout_seconds}, name=f"soom-{uuid4().hex}"
         )
         # firebase-admin 7 has no public way to say either of the next two, so they are said here and nowhere else:
         # its address is a constant; and its own retries sleep for as long as Retry-After asks, within the call and its
@@ -96,12 +99,19 @@ class FirebasePush:
     def close(self) -> None:
         firebase_admin.delete_app(self._app)
 
+    def _sign_in(self) -> None:
+        """Once for the batch, within the time limit: each of its threads would otherwise sign in by itself."""
+        credential = self._certificate.get_credential()
+        if not credential.valid:
+            credential.refresh(partial(GoogleRequest(), timeout=self._timeout_seconds))
+
     def _send(self, messages: Sequence[PushMessage]) -> list[PushResult]:
         try:
+            self._sign_in()
             batch = messaging.send_each([_firebase_message(message) for message in messages], app=self._app)
+        except GoogleAuthError:
+            return [PushResult(PushOutcome.TRY_AGAIN, "sign_in_failed") for _ in messages]
         except (exceptions.FirebaseError, ValueError) as error:
-            if isinstance(getattr(error, "cause", None), GoogleAuthError):
-                return [PushResult(PushOutcome.TRY_AGAIN, "sign_in_failed") for _ in messages]
             # One answer or message that firebase-admin cannot read fails its whole batch, sent or not.
             if len(messages) > 1:
                 return [result for message in messages for result in self._send([message])]
@@ -115,8 +125,7 @@ class FirebasePush:
 
 
 def _firebase_message(message: PushMessage) -> Any:
-    return messaging.Message(
-        token=message.token,
+    firebase_message = messaging.Message(
         notification=messaging.Notification(title=message.title, body=message.body),
         data=message.data,
         android=messaging.AndroidConfig(
@@ -132,9 +141,16 @@ def _firebase_message(message: PushMessage) -> Any:
             payload=messaging.APNSPayload(aps=messaging.Aps(sound="default", thread_id=message.tag)),
         ),
     )
+    # firebase-admin deprecates the argument in favour of installation ids, which only the newest Firebase libraries
+    # register. FCM takes either in this field (firebase-android-sdk, thread 8316), so phones old and new are served.
+    firebase_message.token = message.token
+    return firebase_message
 
 
-def _result_of(error: exceptions.FirebaseError) -> PushResult:
+def _result_of(error: exceptions.FirebaseError | None) -> PushResult:
+    if error is None:
+        # A good status with an answer that names no message.
+        return PushResult(PushOutcome.TRY_AGAIN, "unknown")
     kind = str(error.code).lower()
     if isinstance(error, messaging.UnregisteredError):
         return PushResult(PushOutcome.TOKEN_DEAD, "unregistered")
@@ -163,16 +179,25 @@ def _is_about_the_token(error: exceptions.FirebaseError) -> bool:
 
 
 def _retry_after_seconds(error: exceptions.FirebaseError) -> float | None:
-    """Retry-After is in seconds or, by RFC 9110, an HTTP date; None where it is missing or unreadable."""
     response = error.http_response
-    text = response.headers.get("Retry-After") if response is not None else None
-    if not text:
+    if response is None:
         return None
-    if text.strip().isdigit():
-        return float(text)
+    return seconds_of(response.headers.get("Retry-After"), response.headers.get("Date"))
+
+
+def seconds_of(retry_after: str | None, answered_on: str | None) -> float | None:
+    """What a Retry-After header asks for: seconds or, by RFC 9110, a date; None where it is missing or unreadable.
+
+    A date is measured against the answer's own date, so that no clock of ours matters.
+    """
+    if not retry_after:
+        return None
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    if not answered_on:
+        return None
     try:
-        # Both are in GMT; the difference to the answer's own date needs no clock of ours.
-        wait = parsedate_to_datetime(text) - parsedate_to_datetime(response.headers["Date"])
-    except (KeyError, TypeError, ValueError):
+        wait = parsedate_to_datetime(retry_after) - parsedate_to_datetime(answered_on)
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return max(0.0, wait.total_seconds())

@@ -138,7 +138,7 @@ def assess_history(
         rows = [_row(item, now, change=0) for item in assessed]
         for start in range(0, len(rows), ROWS_AT_ONCE):
             statement = insert(Assessment).values(rows[start : start + ROWS_AT_ONCE]).on_conflict_do_nothing()
-            written += session.connection().execute(statement).rowcount
+            written += len(session.connection().execute(statement.returning(col(Assessment.id))).all())
     return written
 
 

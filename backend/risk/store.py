@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
 from backend.risk.tables import Assessment
@@ -20,7 +21,7 @@ def newest_assessments(session: Session, patient_ids: Sequence[UUID]) -> dict[UU
     newest = session.exec(
         select(Assessment)
         .where(col(Assessment.patient_id).in_(patient_ids))
-        .distinct(col(Assessment.patient_id))
+        .ext(distinct_on(col(Assessment.patient_id)))
         .order_by(col(Assessment.patient_id), col(Assessment.as_of).desc())
     )
     return {assessment.patient_id: assessment for assessment in newest}
