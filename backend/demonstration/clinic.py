@@ -24,13 +24,16 @@ from backend.patients.store import add_to_care
 from backend.patients.tables import Patient, Sex
 from backend.plans.service import sign
 from backend.plans.wording import standard_instructions
-from ml.contract import Profiles
+from ml.contract import Diaries, Profiles
 from ml.simulator.cohort import simulate
 
 HOSPITAL = "Soom demonstration hospital"
 CLINICIAN_EMAIL = "doctor@soom.example"
 CLINICIAN_PASSWORD = "breathe-in-breathe-out"  # noqa: S105 (printed on the screen; the demonstration is loopback only)
 DAYS = 120
+# A clinic has someone in trouble on most days; drawn from more people than are shown, so has this one.
+DRAWN_FROM = 400
+ILL_TODAY = 4
 ENTRIES_A_BATCH = 200
 SEED = 20261121
 # The clinic is a specialist's: people whose asthma is more severe than the cohort's average.
@@ -67,11 +70,12 @@ def demonstration_clinician(session: Session, *, now: datetime) -> Clinician:
 def fill(session: Session, clinician: Clinician, client: httpx.Client, progress: Progress, *, now: datetime) -> Filled:
     """Add the people, then send their diaries through the public endpoint. A row is one simulated diary day."""
     cohort = simulate(
-        SEED, len(PEOPLE), DAYS, start_on=now.date() - timedelta(days=DAYS - 1), severity_shift=SEVERITY_SHIFT
+        SEED, DRAWN_FROM, DAYS, start_on=now.date() - timedelta(days=DAYS - 1), severity_shift=SEVERITY_SHIFT
     )
+    chosen = _ill_today_and_others(cohort.diaries, cohort.profiles)
     phones = []
     codes = []
-    for number, person in enumerate(PEOPLE):
+    for number, person in zip(chosen, PEOPLE, strict=True):
         began_at = now - timedelta(days=DAYS + 1)
         phones.append(_admit(session, clinician, person, cohort.profiles, number, now=began_at))
         codes.append(tokens.create_enrolment_code(session, phones[-1].patient_id, created_by=clinician.id, now=now))
@@ -79,7 +83,7 @@ def fill(session: Session, clinician: Clinician, client: httpx.Client, progress:
 
     task = progress.add_task("Filling the clinic", total=len(PEOPLE))
     rows = entries = accepted = 0
-    for number, (phone, code) in enumerate(zip(phones, codes, strict=True)):
+    for number, phone, code in zip(chosen, phones, codes, strict=True):
         of_one = cohort.diaries.rows(cohort.diaries.patient_index == number)
         random = np.random.default_rng([SEED, number])
         made = list(DiaryOfOne(phone, of_one, random, not_after=now).entries())
@@ -91,6 +95,26 @@ def fill(session: Session, clinician: Clinician, client: httpx.Client, progress:
     if accepted != entries:
         raise RuntimeError(f"The server refused {entries - accepted} entries of the simulated clinic.")
     return Filled(len(PEOPLE), rows, rows, 0, entries)
+
+
+def _ill_today_and_others(diaries: Diaries, profiles: Profiles) -> list[int]:
+    """Patients to show: the few whose peak flow of the last two days is lowest against their best, and others.
+
+    Only those with a personal best, on which a plan can be made.
+    """
+    with_best = np.flatnonzero(~np.isnan(profiles.personal_best_litres_per_min))
+    recent = diaries.day > diaries.day.max() - 2
+    lowest = np.fmin(diaries.morning_litres_per_min, diaries.evening_litres_per_min)
+    share_of_best = np.full(len(profiles), np.inf)
+    of_patient = diaries.patient_index[recent]
+    np.fmin.at(share_of_best, of_patient, lowest[recent] / profiles.personal_best_litres_per_min[of_patient])
+    ill = with_best[np.argsort(share_of_best[with_best])][:ILL_TODAY].tolist()
+    others = [number for number in with_best.tolist() if number not in ill]
+    # Spread among the others, so that the list of names does not give them away.
+    shown = others[: len(PEOPLE) - ILL_TODAY]
+    for place, number in enumerate(ill):
+        shown.insert(3 + 5 * place, number)
+    return shown
 
 
 def _send(
