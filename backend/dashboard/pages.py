@@ -182,7 +182,8 @@ def _roster_address(search: str, show: Show) -> Callable[..., str]:
 
 @router.get("/patients/new")
 def new_patient_page(viewer: CurrentViewer) -> Response:
-    return viewer.page("new_patient.html", section="patients", values={"language": viewer.language}, problems={})
+    values = {"language": viewer.language, "time_zone": PatientIn.model_fields["time_zone"].default}
+    return viewer.page("new_patient.html", section="patients", values=values, problems={})
 
 
 @router.post("/patients")

@@ -77,6 +77,7 @@ def patient_view(session: Session, patient: Patient, *, now: datetime, language:
         severe_attacks_last_year=patient.severe_attacks_last_year,
         zone=newest.zone if newest and fresh else None,
         newest_reading=newest,
+        newest_reading_is_fresh=fresh,
         newest_percent_of_best=(
             round(100 * newest.litres_per_min / plan.personal_best_litres_per_min) if newest and plan else None
         ),

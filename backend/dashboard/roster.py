@@ -153,7 +153,9 @@ def _row(
     reading = None
     if reading_at is not None:
         percent = round(100 * litres_per_min / plan.personal_best_litres_per_min) if plan else None
-        reading = NewestReading(litres_per_min=litres_per_min, taken_at=reading_at, percent_of_best=percent)
+        reading = NewestReading(
+            litres_per_min=litres_per_min, taken_at=reading_at, percent_of_best=percent, fresh=fresh
+        )
     return RosterRow(
         id=patient.id,
         display_name=patient.display_name,

@@ -176,9 +176,12 @@ class AcknowledgeIn(Strict):
 
 
 class NewestReading(BaseModel):
+    """`fresh`: of the last 48 hours, so that it says something of today."""
+
     litres_per_min: int
     taken_at: datetime
     percent_of_best: int | None
+    fresh: bool
 
 
 class DayBest(BaseModel):
@@ -348,6 +351,7 @@ class PatientOut(BaseModel):
     severe_attacks_last_year: int | None
     zone: Zone | None
     newest_reading: ReadingOut | None
+    newest_reading_is_fresh: bool
     newest_percent_of_best: int | None
     forecast: ForecastOut | None
     last_entry_at: datetime | None

@@ -20,7 +20,8 @@ def sparkline(points: Sequence[DayBest], *, last_day: date, days: int, plan: Pla
     first_day = last_day - timedelta(days=days - 1)
     points = [point for point in points if first_day <= point.day <= last_day]
     values = [point.litres_per_min for point in points]
-    bounds = [plan.yellow_below_litres_per_min, plan.red_below_litres_per_min] if plan else []
+    # The yellow line is always in view; the red one comes in when the readings come near it.
+    bounds = [plan.yellow_below_litres_per_min] if plan else []
     if not values:
         return Markup()
     low, high = min(values + bounds), max(values + bounds)
@@ -35,7 +36,8 @@ def sparkline(points: Sequence[DayBest], *, last_day: date, days: int, plan: Pla
 
     parts = []
     if plan:
-        yellow, red = y(plan.yellow_below_litres_per_min), y(plan.red_below_litres_per_min)
+        yellow = y(plan.yellow_below_litres_per_min)
+        red = min(float(HEIGHT), y(plan.red_below_litres_per_min))
         for name, top, bottom in (("green", 0.0, yellow), ("yellow", yellow, red), ("red", red, float(HEIGHT))):
             height = round(bottom - top, 1)
             parts.append(f'<rect class="band-{name}" x="0" y="{top}" width="{WIDTH}" height="{height}"/>')

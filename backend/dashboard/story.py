@@ -24,6 +24,8 @@ def _peak_flow(patient: PatientOut, words: Words, now: datetime) -> str:
     when = words.near(reading.taken_at, patient.time_zone, now)
     if patient.newest_percent_of_best is not None:
         value = t("story.of_best", value=value, percent=patient.newest_percent_of_best)
+    if patient.zone is None and patient.newest_reading_is_fresh:
+        return t("story.no_zone", value=value, when=when)
     if patient.zone is None:
         return t("story.old_reading", value=value, when=when)
     return t("story.reading", zone=t(f"zone.{patient.zone.value}"), value=value, when=when)

@@ -111,7 +111,8 @@ class Words:
     def regimen(self, inhaler: InhalerOut) -> str:
         if not inhaler.doses_per_day:
             return self.t("inhaler.when_needed")
-        return self.t("inhaler.regular", puffs=inhaler.puffs_per_dose, count=inhaler.doses_per_day)
+        puffs = self.t("count.puffs", count=inhaler.puffs_per_dose)
+        return self.t("inhaler.regular", puffs=puffs, count=inhaler.doses_per_day)
 
     def action(self, action: str) -> str:
         """An action of the audit trail; one without a text is shown by its code rather than hidden."""

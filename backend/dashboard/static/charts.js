@@ -85,16 +85,16 @@
     return made;
   }
 
-  function axes(perDayUnit) {
+  function axes(perDayUnit, most = Infinity) {
     const stroke = colour("ink-soft");
     const grid = { stroke: colour("line"), width: 1 };
     const months = formatted(shown.x.length > 400 ? { month: "short", year: "2-digit" } : { day: "numeric", month: "short" });
     const scale = rem() / 16;
     return [
-      { stroke, grid, ticks: grid, font: font(), size: 26 * scale, space: 70 * scale, values: (_, splits) => splits.map(months),
+      { stroke, grid, ticks: grid, font: font(), size: 30 * scale, gap: 4 * scale, space: 70 * scale, values: (_, splits) => splits.map(months),
         incrs: [1, 2, 7, 14, 30, 60, 91, 182].map((days) => days * DAY_SECONDS) },
-      { stroke, grid, ticks: { show: false }, font: font(), size: 42 * scale, space: perDayUnit ? 18 * scale : 30 * scale,
-        incrs: perDayUnit || undefined },
+      { stroke, grid, ticks: { show: false }, font: font(), size: 42 * scale, gap: 6 * scale, space: perDayUnit ? 13 * scale : 30 * scale,
+        incrs: perDayUnit || undefined, values: (_, splits) => splits.map((value) => (value > most ? "" : value)) },
     ];
   }
 
@@ -191,7 +191,7 @@
       plot("chart-puffs", 96, axes([1, 2, 5, 10, 20, 50]), [0, mostPuffs * 1.08], [shown.x, visible(shown.puffs, mostPuffs / 60)], [
         { fill: colour("accent"), stroke: colour("accent"), width: 0, paths: bars, points: { show: false } },
       ], { draw: [drawAttacks] }),
-      plot("chart-symptoms", 96, axes([1]), [0, 4], [shown.x, visible(shown.severity, 0.06)], [
+      plot("chart-symptoms", 96, axes([1], 3), [0, 4], [shown.x, visible(shown.severity, 0.06)], [
         { fill: colour("line-strong"), stroke: colour("line-strong"), width: 0, paths: bars, points: { show: false } },
       ], { draw: [drawAttacks, drawDiamonds] }),
       plot("chart-forecast", 110, axes([5, 10, 20, 25, 50]), [0, Math.min(100, mostRisk * 1.1)], [shown.x, shown.probability], [
@@ -204,7 +204,7 @@
     const box = document.getElementById(id);
     const scale = rem() / 16;
     return new uPlot({
-      width: box.clientWidth, height: height * scale, padding: [8, 10, 0, 0], legend: { show: false }, axes: axesOf,
+      width: box.clientWidth, height: height * scale, padding: [8, 24 * scale, 0, 0], legend: { show: false }, axes: axesOf,
       scales: { x: { time: false, range: (u, min, max) => [min - DAY_SECONDS / 2, max + DAY_SECONDS / 2] }, y: { range } },
       cursor: { sync: { key: "timeline" }, drag: { x: false, y: false }, y: false, points: { show: false } },
       series: [{}, ...series],
