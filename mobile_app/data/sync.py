@@ -75,6 +75,11 @@ class Synchroniser:
                 self._database.keep_setting("clock_ahead_seconds", round(clock_ahead))
         return SyncReport(ended_at, sent, refused, fetched, problem, retry_after, clock_ahead)
 
+    def close(self) -> None:
+        """Closes the connections to server and file."""
+        self._server.close()
+        self._database.close()
+
     def _pull_all(self) -> tuple[int, float]:
         fetched = 0
         while True:
@@ -145,7 +150,7 @@ class BackgroundSync:
             self._wanted.wait(pause)
             self._wanted.clear()
             if self._stopped:
-                return
+                break
             synchroniser = synchroniser or self._open_synchroniser()
             if synchroniser is None:
                 continue
@@ -155,3 +160,5 @@ class BackgroundSync:
             if report.retry_after_seconds is not None:
                 pause = max(pause, report.retry_after_seconds)
             self._on_report(report)
+        if synchroniser is not None:
+            synchroniser.close()

@@ -60,3 +60,11 @@ class FileKeyStore:
     def forget(self, name: str) -> None:
         """Removes the file if it is there."""
         (self._folder / name).unlink(missing_ok=True)
+
+
+class NoTelephone:
+    """A desk has no dialler; the screen shows the number to dial elsewhere."""
+
+    def dial(self, number: str) -> bool:
+        """Never dials."""
+        return False

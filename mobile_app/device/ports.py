@@ -30,3 +30,11 @@ class KeyStore(Protocol):
     def forget(self, name: str) -> None:
         """Removes the secret; removing what is not there is no error."""
         ...
+
+
+class Telephone(Protocol):
+    """Opens the phone's dialler."""
+
+    def dial(self, number: str) -> bool:
+        """Shows the number ready to call; False where there is no telephone."""
+        ...

@@ -1,0 +1,46 @@
+"""Soom on the desktop: ``python -m mobile_app [--server URL --code CODE]``."""
+
+import argparse
+import os
+import platform
+from pathlib import Path
+
+# Kivy would read our arguments, and write its log beside the user's other files.
+os.environ.setdefault("KIVY_NO_ARGS", "1")
+os.environ.setdefault("KIVY_NO_FILELOG", "1")
+
+
+def main() -> None:
+    """Reads the arguments and runs the app until its window is closed."""
+    arguments = argparse.ArgumentParser(prog="python -m mobile_app", description="Soom's phone app, on the desktop.")
+    arguments.add_argument("--server", metavar="URL", help="address of the clinic's server")
+    arguments.add_argument("--code", help="one-time enrolment code")
+    given = arguments.parse_args()
+    if bool(given.server) != bool(given.code):
+        arguments.error("--server and --code belong together")
+
+    from kivy.config import Config
+
+    Config.set("graphics", "width", "390")
+    Config.set("graphics", "height", "844")
+    Config.set("input", "mouse", "mouse,disable_multitouch")
+
+    from mobile_app.app import Device, Invitation, SoomApp
+    from mobile_app.data.credentials import AddressRefused, server_address
+    from mobile_app.device.desktop import DesktopClock, FileKeyStore, NoTelephone
+
+    folder = Path(os.environ.get("SOOM_PHONE_DIR", "") or Path.home() / ".soom-phone")
+    device = Device(
+        DesktopClock(), FileKeyStore(folder / "keys"), NoTelephone(), "desktop", platform.node() or "desktop"
+    )
+    invitation = None
+    if given.server:
+        try:
+            invitation = Invitation(server_address(given.server), given.code)
+        except AddressRefused as refused:
+            arguments.error(f"--server: {refused}")
+    SoomApp(folder, device, invitation).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,296 @@
+"""Constructs everything and connects it: the only place where the phone's parts meet."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+from kivy.clock import Clock as KivyClock
+from kivy.core.window import Window
+from kivy.uix.floatlayout import FloatLayout
+from kivymd.app import MDApp
+
+from mobile_app import theme
+from mobile_app.data.credentials import Credentials
+from mobile_app.data.database import PhoneDatabase
+from mobile_app.data.entries import Entry
+from mobile_app.data.journal import Journal
+from mobile_app.data.seal import Seal, new_key
+from mobile_app.data.server import SoomServer
+from mobile_app.data.sync import BackgroundSync, Synchroniser, SyncReport
+from mobile_app.device.ports import Clock, KeyStore, Telephone
+from mobile_app.locales import Wording
+from mobile_app.screens.add import AddScreen
+from mobile_app.screens.day_list import DayListScreen
+from mobile_app.screens.emergency import EmergencyScreen
+from mobile_app.screens.enrol import EnrolScreen
+from mobile_app.screens.frame import Frame
+from mobile_app.screens.peak_flow import PeakFlowScreen
+from mobile_app.screens.puffs import PuffsScreen
+from mobile_app.screens.refused import RefusedScreen
+from mobile_app.screens.symptoms import SymptomsScreen
+from mobile_app.screens.today import TodayScreen
+from mobile_app.screens.trends import TrendsScreen
+from mobile_app.screens.when import WhenScreen
+from mobile_app.state.day_list import DayList
+from mobile_app.state.diary_form import DiaryForm, PeakFlowForm, PuffsForm, SymptomsForm
+from mobile_app.state.emergency import Emergency
+from mobile_app.state.enrolment import Enrolment
+from mobile_app.state.open_diary import OpenDiary
+from mobile_app.state.sync_truth import SyncTruth
+from mobile_app.state.today import Today
+from mobile_app.state.trends import Trends
+from mobile_app.state.when import When
+
+# Their kv rules and names become known to Kivy by importing them.
+from mobile_app.widgets import breath_mark, chart, field, press, surface, text, zone_mark  # noqa: F401
+from mobile_app.widgets.surface import Page
+
+_FORMS: dict[str, type[DiaryForm]] = {form.kind: form for form in (PeakFlowForm, SymptomsForm, PuffsForm)}
+_FORM_SCREENS: dict[str, type[Any]] = {
+    "peak_flow": PeakFlowScreen,
+    "symptoms": SymptomsScreen,
+    "inhaler_use": PuffsScreen,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The machine Soom runs on, behind its ports."""
+
+    clock: Clock
+    keys: KeyStore
+    telephone: Telephone
+    platform: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A code and an address that were given at the start, for instance from a scanned link."""
+
+    address: str
+    code: str
+
+
+class SoomApp(MDApp):
+    """Soom on one device. ``folder`` holds everything it keeps."""
+
+    def __init__(self, folder: Path, device: Device, invitation: Invitation | None = None) -> None:
+        super().__init__()
+        self.title = "Soom"
+        self._folder = folder
+        self._device = device
+        self._invitation = invitation
+        self._seal = Seal(_key(device.keys))
+        self._phone = PhoneDatabase(folder / "phone.sqlite", self._seal)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="soom-work")
+        self.wording = Wording(self._phone.setting("language", "en"))
+        self._open(self._current_diary())
+        self.frame: Frame | None = None
+
+    # The diary that is open
+
+    def _current_diary(self) -> str:
+        known = self._phone.setting("current_diary")
+        if known is None:
+            known = uuid4().hex
+            self._phone.keep_setting("current_diary", known)
+        return str(known)
+
+    def _diary_path(self, diary_id: str) -> Path:
+        return self._folder / "diaries" / diary_id / "diary.sqlite"
+
+    def _open(self, diary_id: str) -> None:
+        path = self._diary_path(diary_id)
+        self.diary = OpenDiary(PhoneDatabase(path, self._seal), self._device.clock, self.wording)
+        self.truth = SyncTruth(self.diary)
+        self.credentials = Credentials(self.diary.database)
+        self._sync = BackgroundSync(lambda: self._synchroniser(path), self._reported, Random())
+        self._sync.start()
+        self.diary.after_change.append(self.request_sync)
+        self._emergency = Emergency(self.diary, self._device.telephone)
+
+    def _synchroniser(self, path: Path) -> Synchroniser | None:
+        database = PhoneDatabase(path, self._seal)
+        credentials = Credentials(database)
+        if credentials.tokens is None:
+            database.close()
+            return None
+        return Synchroniser(database, SoomServer(credentials), self._device.clock.now)
+
+    def request_sync(self) -> None:
+        """Asks for an exchange with the server; returns at once."""
+        self.truth.requested()
+        self._sync.request()
+
+    def _reported(self, report: SyncReport) -> None:
+        KivyClock.schedule_once(lambda _: self._show_report(report))
+
+    def _show_report(self, report: SyncReport) -> None:
+        self.truth.reported(report)
+        if report.fetched or report.problem is None:
+            self._adopt_language_of_profile()
+        if self.frame is not None and self.frame.page_name in ("today", "plan", "trends", "diary"):
+            self.frame.page.shown()
+
+    def _adopt_language_of_profile(self) -> None:
+        profile = self.diary.clinic.profile()
+        if self._phone.setting("language") is None and profile and profile.language != self.wording.language:
+            self.choose_language(profile.language)
+
+    # What screens need
+
+    def say(self, key: str, **facts: object) -> str:
+        """The text of a key, for kv rules."""
+        return self.wording.say(key, **facts)
+
+    def keep_phone_setting(self, name: str, content: Any) -> None:
+        """Keeps a setting of this phone, whoever's diary is open."""
+        self._phone.keep_setting(name, content)
+
+    def choose_language(self, language: str) -> None:
+        """Keeps the language and shows everything in it."""
+        self._phone.keep_setting("language", language)
+        self.wording.language = language
+        self.rebuild()
+
+    def in_background(self, work: Callable[[], None], then: Callable[[Exception | None], None]) -> None:
+        """Runs work off the UI thread; then is called on it, with the exception if there was one."""
+
+        def run() -> None:
+            error: Exception | None = None
+            try:
+                work()
+            except Exception as raised:  # handed to the screen, which knows what to say
+                error = raised
+            KivyClock.schedule_once(lambda _: then(error))
+
+        self._worker.submit(run)
+
+    def enrol(self, address: str, code: str) -> None:
+        """Trades a code for tokens; blocks. Raises ServerRefused, ServerUnreachable, OtherPatient."""
+        database = PhoneDatabase(self.diary.database.path, self._seal)
+        server = SoomServer(Credentials(database))
+        try:
+            server.enrol(address, code, Journal(database).device_id, self._device.name, self._device.platform)
+        finally:
+            server.close()
+            database.close()
+
+    def _enrolled(self) -> None:
+        self._phone.keep_setting("welcomed", True)
+        self.request_sync()
+        if self.frame is not None:
+            self.frame.start_at("today")
+
+    def _skip_enrolment(self) -> None:
+        self._phone.keep_setting("welcomed", True)
+        if self.frame is not None:
+            self.frame.start_at("today")
+
+    # Building
+
+    def build(self) -> Any:
+        """The root: an empty place that the frame fills, so that a new look or language can replace it."""
+        theme.register_typeface()
+        self.place = FloatLayout()
+        self._wear_look()
+        self._build_frame()
+        Window.bind(on_keyboard=self._key_pressed)
+        if self.credentials.tokens is not None:
+            self.request_sync()
+        elif self._invitation is not None:
+            invitation = self._invitation
+            self.in_background(lambda: self.enrol(invitation.address, invitation.code), self._invited)
+        return self.place
+
+    def _invited(self, error: Exception | None) -> None:
+        if error is None:
+            self._enrolled()
+        elif self.frame is not None:
+            self.frame.toast(self.say("enrol.unreachable") + f" ({error})")
+
+    def _wear_look(self) -> None:
+        theme.look.wear(
+            dark=bool(self._phone.setting("dark", False)),
+            text_scale=float(self._phone.setting("text_scale", 1.0)),
+            reduced_motion=bool(self._phone.setting("reduced_motion", False)),
+        )
+        self.theme_cls.theme_style = "Dark" if theme.look.palette is theme.DARK else "Light"
+
+    def rebuild(self) -> None:
+        """Builds all screens anew, for another look or language, and returns to the tab that was shown."""
+        name = self.frame.page_name if self.frame is not None else "today"
+        self.place.clear_widgets()
+        self._build_frame(name)
+
+    def _build_frame(self, name: str | None = None) -> None:
+        self.frame = Frame(self.wording, self._routes())
+        self.place.add_widget(self.frame)
+        welcomed = self._phone.setting("welcomed", False) or self.credentials.tokens is not None
+        self.frame.start_at(name or ("today" if welcomed or self._invitation else "enrol"))
+
+    def _routes(self) -> dict[str, Callable[..., Page]]:
+        diary, wording = self.diary, self.wording
+        return {
+            "enrol": lambda: EnrolScreen(self._enrolment(), wording, self.choose_language, self._skip_enrolment),
+            "today": lambda: TodayScreen(Today(diary), self.truth, wording, self._shown_frame),
+            "diary": lambda: DayListScreen(DayList(diary), wording, self._shown_frame),
+            "trends": lambda: TrendsScreen(Trends(diary), wording, self._shown_frame),
+            "add": lambda: AddScreen(wording, self._shown_frame),
+            "peak_flow": lambda: self._form(PeakFlowForm(diary)),
+            "symptoms": lambda: self._form(SymptomsForm(diary)),
+            "puffs": lambda: self._form(PuffsForm(diary)),
+            "entry": self._entry,
+            "when": lambda form: WhenScreen(When(diary, form), wording, self._shown_frame),
+            "emergency": lambda: EmergencyScreen(self._emergency, wording, self._shown_frame),
+            "refused": lambda: RefusedScreen(self.truth, wording),
+        }
+
+    @property
+    def _shown_frame(self) -> Frame:
+        if self.frame is None:
+            raise RuntimeError("a page was asked for before the frame was built")
+        return self.frame
+
+    def _enrolment(self) -> Enrolment:
+        return Enrolment(self.wording, self.enrol, self.in_background, self._enrolled)
+
+    def _entry(self, entry: Entry) -> Page:
+        kept = self.diary.journal.find(entry.kind, entry.id)
+        return self._form(_FORMS[entry.kind](self.diary, kept.entry if kept else entry))
+
+    def _form(self, form: DiaryForm) -> Page:
+        page: Page = _FORM_SCREENS[form.kind](form, self.wording, self._shown_frame)
+        return page
+
+    def _key_pressed(self, _: object, key: int, *__: object) -> bool:
+        # 27 is Escape on a desk and the back key on Android.
+        return key == 27 and self.frame is not None and self.frame.back()
+
+    def on_pause(self) -> bool:
+        """Android puts the app aside; everything is on disk already."""
+        return True
+
+    def on_resume(self) -> None:
+        """Back in view: another day may have begun."""
+        self.request_sync()
+        if self.frame is not None:
+            self.frame.page.shown()
+
+    def on_stop(self) -> None:
+        """Ends the threads; nothing is lost, since nothing waits in memory."""
+        self._sync.stop()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+
+def _key(keys: KeyStore) -> bytes:
+    key = keys.read("journal_key")
+    if key is None:
+        key = new_key()
+        keys.write("journal_key", key)
+    return key

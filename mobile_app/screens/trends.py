@@ -1,0 +1,61 @@
+"""Trends: peak flow over its zones, puffs, symptoms, doses, over a week to a year."""
+
+from datetime import timedelta
+
+from mobile_app.locales import Wording
+from mobile_app.screens.frame import Frame
+from mobile_app.state.trends import RANGES_DAYS, Trends
+from mobile_app.widgets import load_rules
+from mobile_app.widgets.chart import AxisDay
+from mobile_app.widgets.press import Choice
+from mobile_app.widgets.surface import Page
+
+
+class TrendsScreen(Page):
+    """Shows ``state`` as charts."""
+
+    def __init__(self, state: Trends, wording: Wording, frame: Frame) -> None:
+        super().__init__(title=wording.say("trends.title"))
+        self.state = state
+        self.wording = wording
+        self.frame = frame
+        self._ranges = {}
+        for days in RANGES_DAYS:
+            choice = Choice(label=wording.say(f"trends.range_{days}"), ticks=False)
+            choice.bind(on_release=lambda _, days=days: state.show(days))
+            self._ranges[days] = choice
+            self.ids.ranges.add_widget(choice)
+        for name in ("peak_flow", "puffs", "symptoms", "doses"):
+            self.ids[name].on_read = state.touch
+        state.on_change = self.fill
+
+    def shown(self) -> None:
+        """Reads the range anew."""
+        self.state.refresh()
+
+    def fill(self) -> None:
+        """Hands the series to the charts."""
+        state, say = self.state, self.wording.say
+        for days, choice in self._ranges.items():
+            choice.chosen = days == state.range_days
+        self.ids.read.text = state.touched or say("trends.touch_hint")
+        if state.touched:
+            return
+        self.ids.summary.text = state.summary
+        axis = self._axis()
+        best = state.plan_spans[-1].personal_best_litres_per_min if state.plan_spans else 0
+        self.ids.peak_flow.show(
+            state.readings, state.plan_spans, state.range_days, axis, say("trends.personal_best", value=best)
+        )
+        self.ids.puffs.show(state.puffs, axis, 4, "primary")
+        self.ids.symptoms.show(state.symptoms, axis, 3, "on_warm_soft")
+        self.ids.doses.show(state.adherence, axis, 100, "green")
+
+    def _axis(self) -> list[AxisDay]:
+        state = self.state
+        step = max((state.range_days - 1) // 3, 1)
+        days = range(0, state.range_days, step)
+        return [AxisDay(day + 0.5, self.wording.short_date(state.first_day + timedelta(days=day))) for day in days]
+
+
+load_rules(__file__)

@@ -1,0 +1,198 @@
+"""The Trends screen: the diary over a week to a year, as series that a canvas can draw."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from mobile_app.data.clinic import Plan
+from mobile_app.data.journal import KeptEntry
+from mobile_app.state.doses import doses_taken, puffs_on_day
+from mobile_app.state.open_diary import OpenDiary
+
+RANGES_DAYS = (7, 30, 90, 365)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One peak flow reading on the chart; ``at_day`` counts days (with fraction) from the first day shown."""
+
+    at_day: float
+    litres_per_min: int
+    zone: str | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSpan:
+    """The days over which one plan's thresholds hold."""
+
+    from_day: float
+    to_day: float
+    personal_best_litres_per_min: int
+    yellow_below_litres_per_min: int
+    red_below_litres_per_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayBar:
+    """One day's number; None means that nothing was written, which is not zero."""
+
+    at_day: int
+    value: float | None
+    words: str
+
+
+class Trends:
+    """Series for the chosen range, and the point that was touched."""
+
+    def __init__(self, diary: OpenDiary) -> None:
+        self._diary = diary
+        self.range_days = 30
+        self.touched: str | None = None
+        self.on_change: Callable[[], None] = lambda: None
+        self.refresh()
+
+    def show(self, range_days: int) -> None:
+        """Chooses one of RANGES_DAYS."""
+        self.range_days = range_days
+        self.touched = None
+        self.refresh()
+
+    def touch(self, words: str | None) -> None:
+        """Shows the words of a touched point."""
+        self.touched = words
+        self.on_change()
+
+    def refresh(self) -> None:
+        """Reads the range anew."""
+        self.last_day = self._diary.today()
+        self.first_day = self.last_day - timedelta(days=self.range_days - 1)
+        entries = self._diary.journal.between(
+            self.first_day, self.last_day, ("peak_flow", "symptoms", "inhaler_use", "attack")
+        )
+        self._by_day: dict[date, list[KeptEntry]] = {}
+        for kept in entries:
+            self._by_day.setdefault(kept.entry.moment.local_date, []).append(kept)
+        self.readings = self._readings(entries)
+        self.plan_spans = self._plan_spans()
+        self.puffs = self._puff_bars()
+        self.symptoms = self._symptom_bars()
+        self.adherence = self._adherence_bars()
+        self.on_change()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the range has nothing to show."""
+        return not self._by_day
+
+    @property
+    def days_written(self) -> int:
+        """Days of the range with any entry shown here."""
+        return len(self._by_day)
+
+    @property
+    def summary(self) -> str:
+        """The range in words, with its gaps."""
+        say = self._diary.wording.say
+        if self.is_empty:
+            return say("trends.empty")
+        return say("trends.days_written", written=self.days_written, days=self.range_days)
+
+    def _position(self, day: date, local: datetime | None = None) -> float:
+        whole = float((day - self.first_day).days)
+        return whole if local is None else whole + (local.hour * 60 + local.minute) / 1440
+
+    def _readings(self, entries: list[KeptEntry]) -> list[Reading]:
+        wording = self._diary.wording
+        readings = []
+        for kept in entries:
+            entry = kept.entry
+            if entry.kind != "peak_flow":
+                continue
+            best = max(entry.value["blows_litres_per_min"])
+            zone = entry.value.get("action_zone")
+            words = wording.say(
+                "trends.reading",
+                day=wording.day(entry.moment.local_date, self.last_day),
+                time=wording.time(entry.moment.local),
+                value=best,
+                zone=wording.say(f"zone.{zone or 'none'}"),
+            )
+            at_day = self._position(entry.moment.local_date, entry.moment.local)
+            readings.append(Reading(at_day, best, zone, words))
+        return readings
+
+    def _plan_spans(self) -> list[PlanSpan]:
+        newest_first = self._diary.clinic.plans(limit=20)
+        spans: list[PlanSpan] = []
+        end = float(self.range_days)
+        for plan in newest_first:
+            start = max(self._signed_position(plan), 0.0)
+            # The oldest plan this phone knows also stands for the days before it: better than a chart without zones.
+            if plan is newest_first[-1]:
+                start = 0.0
+            if start < end:
+                spans.append(
+                    PlanSpan(
+                        start,
+                        end,
+                        plan.personal_best_litres_per_min,
+                        plan.yellow_below_litres_per_min,
+                        plan.red_below_litres_per_min,
+                    )
+                )
+            end = min(end, start)
+            if end <= 0:
+                break
+        return list(reversed(spans))
+
+    def _signed_position(self, plan: Plan) -> float:
+        start = datetime.combine(self.first_day, time(), UTC)
+        return (plan.signed_at - start).total_seconds() / 86_400
+
+    def _days(self) -> list[date]:
+        return [self.first_day + timedelta(days=number) for number in range(self.range_days)]
+
+    def _puff_bars(self) -> list[DayBar]:
+        relievers = [inhaler for inhaler in self._diary.clinic.inhalers() if inhaler.relieves]
+        return [
+            self._bar(day, self._puffs_of(day, [one.id for one in relievers]), "trends.puffs_on")
+            for day in self._days()
+        ]
+
+    def _puffs_of(self, day: date, inhaler_ids: list[str]) -> float | None:
+        entries = self._by_day.get(day)
+        return None if entries is None else float(sum(puffs_on_day(entries, one) for one in inhaler_ids))
+
+    def _symptom_bars(self) -> list[DayBar]:
+        return [self._bar(day, self._symptom_load(day), "trends.symptoms_on") for day in self._days()]
+
+    def _symptom_load(self, day: date) -> float | None:
+        answered = [kept.entry.value for kept in self._by_day.get(day, []) if kept.entry.kind == "symptoms"]
+        if not answered:
+            return None
+        loads = []
+        for body in answered:
+            yes = sum(bool(body.get(name)) for name in ("daytime", "night_waking", "activity_limited"))
+            loads.append(3 if body.get("red_flags") else max(body.get("severity") or 0, min(yes, 3)))
+        return float(max(loads))
+
+    def _adherence_bars(self) -> list[DayBar]:
+        controllers = [inhaler for inhaler in self._diary.clinic.inhalers() if inhaler.controls]
+        expected = sum(inhaler.doses_per_day or 0 for inhaler in controllers)
+        bars = []
+        for day in self._days():
+            entries = self._by_day.get(day)
+            share = None
+            if entries is not None and expected:
+                share = 100 * sum(doses_taken(entries, inhaler) for inhaler in controllers) / expected
+            bars.append(self._bar(day, share, "trends.doses_on"))
+        return bars
+
+    def _bar(self, day: date, value: float | None, key: str) -> DayBar:
+        wording = self._diary.wording
+        day_words = wording.day(day, self.last_day)
+        if value is None:
+            return DayBar((day - self.first_day).days, None, wording.say("trends.nothing_on", day=day_words))
+        words = wording.say(key, day=day_words, count=round(value), level=round(value))
+        return DayBar((day - self.first_day).days, value, words)

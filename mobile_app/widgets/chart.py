@@ -1,0 +1,251 @@
+"""Charts on our own canvas: peak flow over its zones, and one bar a day. A touch reads the nearest point."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kivy.clock import Clock
+from kivy.core.text import Label as TextTexture
+from kivy.graphics import Color, Ellipse, Line, Rectangle, RoundedRectangle, Triangle
+from kivy.metrics import dp
+from kivy.uix.widget import Widget
+
+from mobile_app.state.trends import DayBar, PlanSpan, Reading
+from mobile_app.theme import Colour, look
+
+# Readings further apart than this are not joined: a line would claim days that nobody measured.
+_JOIN_WITHIN_DAYS = 2.5
+# Over a longer time single shapes only blur; the line and small dots remain.
+_SHAPES_UP_TO_DAYS = 31
+
+
+@dataclass(frozen=True, slots=True)
+class AxisDay:
+    """A day marked under the chart."""
+
+    at_day: float
+    words: str
+
+
+class Chart(Widget):
+    """What both charts share: the drawing area, the axis of days, and reading by touch."""
+
+    def __init__(self, **properties: object) -> None:
+        super().__init__(**properties)
+        self.days = 1
+        self.axis: Sequence[AxisDay] = ()
+        self.on_read: Callable[[str], None] = lambda words: None
+        self._touched: int | None = None
+        # Once a frame, when position and size have both settled.
+        self.redraw = Clock.create_trigger(self._redraw)
+        self.bind(pos=self.redraw, size=self.redraw)
+
+    @property
+    def left(self) -> float:
+        """Where the first day begins."""
+        return float(self.x + dp(34) * min(look.text_scale, 1.4))
+
+    @property
+    def bottom(self) -> float:
+        """Where the drawing begins above the axis."""
+        return float(self.y + dp(24) * min(look.text_scale, 1.4))
+
+    def x_of(self, at_day: float) -> float:
+        """The place of a day on the axis."""
+        return float(self.left + (self.right - dp(6) - self.left) * at_day / max(self.days, 1))
+
+    def text(self, words: str, x: float, y: float, *, anchor: str = "centre", tone: str = "soft") -> None:
+        """Writes small words on the canvas; x is their middle, left or right edge by the anchor."""
+        texture = _written(words, dp(11.5) * min(look.text_scale, 1.4))
+        shift = {"centre": texture.width / 2, "left": 0, "right": texture.width}[anchor]
+        start = min(max(x - shift, self.x), self.right - texture.width)
+        Color(*look.colour(tone))
+        Rectangle(texture=texture, pos=(start, y - texture.height / 2), size=texture.size)
+
+    def _redraw(self, *_: object) -> None:
+        """Draws everything anew."""
+        self.canvas.clear()
+        if self.width < dp(60) or self.height < dp(40):
+            return
+        with self.canvas:
+            self.draw()
+            for mark in self.axis:
+                self.text(mark.words, self.x_of(mark.at_day), self.y + dp(9))
+
+    def draw(self) -> None:
+        """Draws the series; called inside the canvas."""
+        raise NotImplementedError
+
+    def nearest(self, x: float) -> tuple[int, str] | None:
+        """The index and the words of the point nearest to a place, or None without points."""
+        raise NotImplementedError
+
+    def on_touch_down(self, touch: Any) -> bool:
+        """Reads the nearest point; the touch stays free for scrolling."""
+        if self.collide_point(*touch.pos):
+            found = self.nearest(touch.x)
+            if found is not None:
+                self._touched = found[0]
+                self.redraw()
+                self.on_read(found[1])
+        return False
+
+
+def _written(words: str, font_size: float) -> Any:
+    label = TextTexture(text=words, font_size=font_size, font_name=look.font("label"))
+    label.refresh()
+    return label.texture
+
+
+class PeakFlowChart(Chart):
+    """Readings over the zone bands of the plans that held."""
+
+    def __init__(self, **properties: object) -> None:
+        self.readings: Sequence[Reading] = ()
+        self.spans: Sequence[PlanSpan] = ()
+        self.best_text = ""
+        super().__init__(**properties)
+
+    def show(
+        self, readings: Sequence[Reading], spans: Sequence[PlanSpan], days: int, axis: Sequence[AxisDay], best_text: str
+    ) -> None:
+        """Takes new series."""
+        self.readings, self.spans, self.days, self.axis, self.best_text = readings, spans, days, axis, best_text
+        self._touched = None
+        self.redraw()
+
+    def _limits(self) -> tuple[float, float]:
+        values: list[float] = [reading.litres_per_min for reading in self.readings]
+        for span in self.spans:
+            values += [span.red_below_litres_per_min * 0.85, span.personal_best_litres_per_min * 1.06]
+        low, high = min(values, default=100.0), max(values, default=600.0)
+        return max(0.0, (low - 15) // 50 * 50), (high + 20) // 50 * 50 + (50 if (high + 20) % 50 else 0)
+
+    def draw(self) -> None:
+        """Bands, grid, line, points, the touched reading."""
+        low, high = self._limits()
+        height = self.top - dp(8) - self.bottom
+
+        def y_of(litres_per_min: float) -> float:
+            inside = min(max(litres_per_min, low), high)
+            return float(self.bottom + height * (inside - low) / max(high - low, 1))
+
+        for span in self.spans:
+            self._bands(span, y_of, low, high)
+        step = 100 if high - low > 250 else 50
+        for value in range(int(low // step * step), int(high) + 1, step):
+            if value < low:
+                continue
+            Color(*look.colour("ink")[:3], 0.07)
+            Line(points=[self.left, y_of(value), self.right - dp(6), y_of(value)], width=1)
+            self.text(str(value), self.left - dp(6), y_of(value), anchor="right")
+        self._line(y_of)
+        self._points(y_of)
+
+    def _bands(self, span: PlanSpan, y_of: Callable[[float], float], low: float, high: float) -> None:
+        left, right = self.x_of(span.from_day), self.x_of(span.to_day)
+        edges = [low, span.red_below_litres_per_min, span.yellow_below_litres_per_min, high]
+        for zone, floor, roof in zip(("red", "yellow", "green"), edges, edges[1:], strict=False):
+            Color(*look.colour(f"{zone}_soft"))
+            Rectangle(pos=(left, y_of(floor)), size=(right - left, max(y_of(roof) - y_of(floor), 0)))
+        Color(*look.colour("green"))
+        best = y_of(span.personal_best_litres_per_min)
+        Line(points=[left, best, right, best], width=1, dash_length=5, dash_offset=4)
+        if span is self.spans[-1]:
+            self.text(self.best_text, right - dp(4), best + dp(9), anchor="right", tone="on_green_soft")
+
+    def _line(self, y_of: Callable[[float], float]) -> None:
+        Color(*look.colour("ink")[:3], 0.55)
+        stretch: list[float] = []
+        before: float | None = None
+        for reading in self.readings:
+            if before is not None and reading.at_day - before > _JOIN_WITHIN_DAYS:
+                _stroke(stretch)
+                stretch = []
+            stretch += [self.x_of(reading.at_day), y_of(reading.litres_per_min)]
+            before = reading.at_day
+        _stroke(stretch)
+
+    def _points(self, y_of: Callable[[float], float]) -> None:
+        few = self.days <= _SHAPES_UP_TO_DAYS
+        size = dp(10) if few else dp(5) if self.days <= 100 else dp(3.5)
+        for reading in self.readings:
+            x, y = self.x_of(reading.at_day), y_of(reading.litres_per_min)
+            _shape(reading.zone if few else None, x, y, size, look.colour(reading.zone or "primary"), halo=few)
+        if self._touched is not None and self._touched < len(self.readings):
+            reading = self.readings[self._touched]
+            x, y = self.x_of(reading.at_day), y_of(reading.litres_per_min)
+            Color(*look.colour("ink"))
+            Line(points=[x, self.bottom, x, self.top], width=1)
+            Line(circle=(x, y, dp(8)), width=dp(1.4))
+
+    def nearest(self, x: float) -> tuple[int, str] | None:
+        """The reading nearest in time."""
+        if not self.readings:
+            return None
+        index = min(range(len(self.readings)), key=lambda one: abs(self.x_of(self.readings[one].at_day) - x))
+        return index, self.readings[index].words
+
+
+def _stroke(points: list[float]) -> None:
+    if len(points) >= 4:
+        Line(points=points, width=dp(1.1))
+
+
+def _shape(zone: str | None, x: float, y: float, size: float, colour: Colour, *, halo: bool) -> None:
+    """A reading as its zone's shape: circle, triangle, square; a halo lifts it off the line."""
+    half = size / 2
+    if halo:
+        Color(*look.colour("surface"))
+        Ellipse(pos=(x - half - dp(1.5), y - half - dp(1.5)), size=(size + dp(3), size + dp(3)))
+    Color(*colour)
+    if zone == "yellow":
+        Triangle(points=[x - half, y - half, x + half, y - half, x, y + half * 1.1])
+    elif zone == "red":
+        Rectangle(pos=(x - half, y - half), size=(size, size))
+    else:
+        Ellipse(pos=(x - half, y - half), size=(size, size))
+
+
+class DayBars(Chart):
+    """One bar a day; a day without an entry has a faint dot, a zero has a flat line."""
+
+    def __init__(self, **properties: object) -> None:
+        self.bars: Sequence[DayBar] = ()
+        self.highest = 1.0
+        self.tone = "primary"
+        super().__init__(**properties)
+
+    def show(self, bars: Sequence[DayBar], axis: Sequence[AxisDay], highest: float, tone: str) -> None:
+        """Takes a new series; the scale reaches at least to ``highest``."""
+        self.bars, self.axis, self.tone, self.days = bars, axis, tone, max(len(bars), 1)
+        self.highest = max([highest, *(bar.value for bar in bars if bar.value is not None)])
+        self._touched = None
+        self.redraw()
+
+    def draw(self) -> None:
+        """Ground line, highest value, bars."""
+        height = self.top - dp(10) - self.bottom
+        width = (self.x_of(1) - self.x_of(0)) * 0.66
+        Color(*look.colour("line"))
+        Line(points=[self.left, self.bottom, self.right - dp(6), self.bottom], width=1)
+        self.text(f"{self.highest:g}", self.left - dp(6), self.bottom + height, anchor="right")
+        self.text("0", self.left - dp(6), self.bottom, anchor="right")
+        for number, bar in enumerate(self.bars):
+            middle = self.x_of(bar.at_day + 0.5)
+            if bar.value is None:
+                if self.days <= 31:
+                    Color(*look.colour("line"))
+                    Ellipse(pos=(middle - dp(1.5), self.bottom + dp(4)), size=(dp(3), dp(3)))
+                continue
+            tall = max(height * bar.value / self.highest, dp(2))
+            Color(*look.colour("ink" if number == self._touched else self.tone))
+            radius = min(width / 2, dp(4), tall / 2)
+            RoundedRectangle(pos=(middle - width / 2, self.bottom), size=(width, tall), radius=[radius])
+
+    def nearest(self, x: float) -> tuple[int, str] | None:
+        """The day at that place."""
+        if not self.bars:
+            return None
+        index = min(range(len(self.bars)), key=lambda one: abs(self.x_of(self.bars[one].at_day + 0.5) - x))
+        return index, self.bars[index].words

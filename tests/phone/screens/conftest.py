@@ -1,0 +1,92 @@
+"""The real app, offscreen: real GL, real SQLite, a loopback server, a walked clock."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kivy.base import EventLoop, stopTouchApp
+from kivy.core.window import Window
+
+from mobile_app.app import Device, Invitation, SoomApp
+from mobile_app.device.desktop import FileKeyStore
+from tests.fakes.soom_server import SoomServerFake
+from tests.phone.conftest import WalkedClock, papers
+from tests.phone.screens.hand import Hand
+
+
+class DialledNumbers:
+    """A telephone that remembers what was dialled."""
+
+    def __init__(self) -> None:
+        self.dialled: list[str] = []
+
+    def dial(self, number: str) -> bool:
+        self.dialled.append(number)
+        return True
+
+
+Start = Callable[..., Hand]
+
+
+@pytest.fixture
+def clock() -> WalkedClock:
+    return WalkedClock()
+
+
+@pytest.fixture
+def telephone() -> DialledNumbers:
+    return DialledNumbers()
+
+
+@pytest.fixture
+def start(tmp_path: Path, clock: WalkedClock, telephone: DialledNumbers) -> Iterator[Start]:
+    """Starts the app; a second start closes the first, as after a kill, and finds its files."""
+    running: list[SoomApp] = []
+
+    def stop() -> None:
+        for app in running:
+            app.stop()
+            stopTouchApp()
+            Window.remove_widget(app.place)
+        running.clear()
+        EventLoop.idle()
+
+    def begin(
+        size: tuple[int, int] = (390, 844),
+        folder: str = "phone",
+        invitation: Invitation | None = None,
+        **settings: object,
+    ) -> Hand:
+        stop()
+        Window.size = size
+        device = Device(clock, FileKeyStore(tmp_path / folder / "keys"), telephone, "desktop", "test phone")
+        app = SoomApp(tmp_path / folder, device, invitation)
+        for name, content in settings.items():
+            app.keep_phone_setting(name, content)
+        app._run_prepare()
+        running.append(app)
+        hand = Hand(app)
+        hand.frames(5)
+        return hand
+
+    yield begin
+    stop()
+
+
+@pytest.fixture
+def clinic(server: tuple[SoomServerFake, str], clock: WalkedClock) -> tuple[SoomServerFake, str]:
+    """A server whose clinic has signed a plan and whose clock runs with the phone's."""
+    fake, address = server
+    fake.now = clock.now
+    fake.publish(**papers())
+    return fake, address
+
+
+@pytest.fixture
+def enrolled(start: Start, clinic: tuple[SoomServerFake, str]) -> Hand:
+    """An enrolled phone showing Today with the plan arrived."""
+    _, address = clinic
+    hand = start(invitation=Invitation(address, "SOOM-2468"))
+    hand.wait_for(lambda: hand.app.diary.clinic.plan() is not None, "the plan arrives")
+    hand.wait_for(lambda: hand.sees("All saved and sent"), "the phone says that all is sent")
+    return hand
