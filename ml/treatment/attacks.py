@@ -15,7 +15,10 @@ from ml.treatment.histories import Histories
 from ml.treatment.ingredients import CLASSES, COEFFICIENTS, Float64, exposure
 
 NEWTON_STEPS = 8
-LEVEL_COEFFICIENTS = ("intercept", "log10_eosinophils", "log10_feno", "uncontrolled_share", "log_puffs")
+MARKERS = ("log10_eosinophils", "log10_feno", "uncontrolled_share", "log_puffs")
+STEPS = 5
+# Each step has a level of its own, so that differences between the patients of two steps never pass for an effect.
+LEVEL_COEFFICIENTS = ("intercept", *MARKERS, *(f"step_{number}" for number in range(1, STEPS + 1)))
 _MAIN = [COEFFICIENTS.index(name) for name in CLASSES]
 
 
@@ -24,6 +27,8 @@ class Population:
     """What patients share: treatment effects, level coefficients, the frailty's shape.
 
     `usual_effects` (classes,) turns the rates under usual treatment into untreated ones; it never changes with data.
+    `confounding` (classes,) is how much better or worse than the effects those fare whom doctors chose for a class: it
+    belongs to a patient's level and is never promised as the effect of a change.
     """
 
     effects: Effects
@@ -31,29 +36,37 @@ class Population:
     level_covariance: Float64
     frailty_shape: float
     usual_effects: Float64
+    confounding: Float64
 
 
 @dataclass(frozen=True, slots=True)
 class AttackPosterior:
-    """Per patient: untreated `level` a year before frailty, own effects (n, classes) and their covariance."""
+    """Per patient: untreated `level` a year before frailty; own log level beside it and own effects, together as mean
+    (n, 1 + classes) and covariance.
+
+    `expected_untreated` (rows,) are the attacks that each row of the history would have had untreated at that level.
+    """
 
     level: Float64
-    effect_mean: Float64
-    effect_covariance: Float64
+    expected_untreated: Float64
+    mean: Float64
+    covariance: Float64
     shape: float
+    confounding: Float64
 
 
 def published(a: Assumptions) -> Population:
     """The population as the trials and assumptions have it, before any data of our own."""
     level = a["level"]
-    named = [level[name] for name in LEVEL_COEFFICIENTS[1:]]
+    means, sds = zip(*(level[name] for name in MARKERS), strict=True)
     effects = pooled(read_trials(a), a)
     return Population(
         effects=effects,
-        level_mean=np.array([0.0, *(mean for mean, _ in named)]),
-        level_covariance=np.diag([level["intercept_sd"], *(sd for _, sd in named)]) ** 2,
+        level_mean=np.array([0.0, *means, *[0.0] * STEPS]),
+        level_covariance=np.diag([level["intercept_sd"], *sds, *[level["step_sd"]] * STEPS]) ** 2,
         frailty_shape=level["frailty_shape"],
         usual_effects=effects.mean[_MAIN],
+        confounding=np.zeros(len(CLASSES)),
     )
 
 
@@ -62,7 +75,8 @@ def level_design(h: Histories, a: Assumptions) -> Float64:
     relative = np.nan_to_num(h.relative_biomarkers)
     uncontrolled = h.uncontrolled_share - a["level"]["usual_uncontrolled_share"]
     puffs = np.log1p(h.first_puffs) - np.log1p(a["dose"]["usual_puffs_per_day"])
-    return np.stack([np.ones(len(h)), relative[:, 0], relative[:, 1], uncontrolled, puffs], axis=1)
+    step = h.first.step[:, None] == np.arange(1, STEPS + 1)
+    return np.column_stack([np.ones(len(h)), relative, uncontrolled, puffs, step])
 
 
 def level_offset(h: Histories, usual_effects: Float64, a: Assumptions) -> Float64:
@@ -94,15 +108,23 @@ def attack_posterior(
     h: Histories, population: Population, prior_mean: Float64, prior_covariance: Float64, a: Assumptions
 ) -> AttackPosterior:
     """Newton steps on all patients at once; the negative log posterior of the effects is convex."""
-    level = np.exp(level_offset(h, population.usual_effects, a) + level_design(h, a) @ population.level_mean)
-    at_risk = h.weight * h.years * level[h.row_patient]
+    design = level_design(h, a)
+    level = np.exp(level_offset(h, population.usual_effects, a) + design @ population.level_mean)
+    level_variance = np.einsum("ni,ij,nj->n", design, population.level_covariance, design)
+    at_risk = h.weight * h.years * level[h.row_patient] * np.exp(-h.row_exposure @ population.confounding)
     attacks = h.weight * h.attacks
-    g = h.row_exposure
+    # The log level enters like a class that everybody has, with the sign turned round.
+    g = np.concatenate([np.full((len(at_risk), 1), -1.0), h.row_exposure], axis=1)
+    n, size = len(h), 1 + len(CLASSES)
+    prior = np.zeros((n, size))
+    prior[:, 1:] = prior_mean
+    precision = np.zeros((n, size, size))
+    precision[:, 0, 0] = 1 / level_variance
+    precision[:, 1:, 1:] = np.linalg.inv(prior_covariance)
     shape = population.frailty_shape
-    precision = np.linalg.inv(prior_covariance)
     pull = -h.summed(attacks[:, None] * g)
     total = shape + h.summed(attacks)
-    effect = prior_mean.copy()
+    effect = prior.copy()
     curvature = precision
     for _ in range(NEWTON_STEPS):
         expected = at_risk * np.exp(-np.einsum("rc,rc->r", g, effect[h.row_patient]))
@@ -110,7 +132,8 @@ def attack_posterior(
         weighted = share[:, None] * g
         mean_g = h.summed(weighted)
         second = h.summed(weighted[:, :, None] * g[:, None, :]) - mean_g[:, :, None] * mean_g[:, None, :]
-        gradient = pull + total[:, None] * mean_g - np.einsum("ncd,nd->nc", precision, effect - prior_mean)
+        gradient = pull + total[:, None] * mean_g - np.einsum("ncd,nd->nc", precision, effect - prior)
         curvature = precision + total[:, None, None] * second
         effect = effect + np.linalg.solve(curvature, gradient[..., None])[..., 0]
-    return AttackPosterior(level, effect, np.linalg.inv(curvature), shape)
+    covariance = np.linalg.inv(curvature).astype(np.float64)
+    return AttackPosterior(level, at_risk, effect, covariance, shape, population.confounding)

@@ -14,7 +14,7 @@ from ml.treatment.histories import DAYS_PER_YEAR, Histories
 from ml.treatment.ingredients import CLASSES, Float64, Index
 
 DRAWS = 256
-_CONTROL = 1 + len(CLASSES)
+_SIZE = 1 + len(CLASSES)
 _MOST_ATTACKS = 80.0
 _SHAPE_STEP = 0.25
 
@@ -53,10 +53,10 @@ class Draws:
 
 @cache
 def _points() -> tuple[Float64, Float64, Float64]:
-    """Standard normals (DRAWS, classes) and (DRAWS, 1 + classes), uniforms (DRAWS,)."""
-    uniform = stats.qmc.Sobol(len(CLASSES) + _CONTROL + 1, scramble=True, rng=20240519).random(DRAWS)
+    """Standard normals, twice (DRAWS, 1 + classes), and uniforms (DRAWS,)."""
+    uniform = stats.qmc.Sobol(2 * _SIZE + 1, scramble=True, rng=20240519).random(DRAWS)
     normal = special.ndtri(np.clip(uniform[:, 1:], 1e-6, 1 - 1e-6))
-    return normal[:, : len(CLASSES)], normal[:, len(CLASSES) :], np.clip(uniform[:, 0], 1e-6, 1 - 1e-6)
+    return normal[:, :_SIZE], normal[:, _SIZE:], np.clip(uniform[:, 0], 1e-6, 1 - 1e-6)
 
 
 @cache
@@ -90,12 +90,17 @@ class PatientDraws:
 
 def draw_patients(h: Histories, attacks: AttackPosterior, control: ControlPosterior, present: Present) -> PatientDraws:
     for_effects, for_control, _ = _points()
-    root = np.linalg.cholesky(attacks.effect_covariance)
-    effects = attacks.effect_mean[:, None, :] + for_effects @ np.swapaxes(root, 1, 2)
-    at_risk = h.weight * h.years * attacks.level[h.row_patient]
-    expected = at_risk[:, None] * np.exp(-np.einsum("rc,rsc->rs", h.row_exposure, effects[h.row_patient]))
+    root = np.linalg.cholesky(attacks.covariance)
+    own = attacks.mean[:, None, :] + for_effects @ np.swapaxes(root, 1, 2)
+    level, effects = np.exp(own[..., 0]), own[..., 1:]
+    expected = (
+        attacks.expected_untreated[:, None]
+        * level[h.row_patient]
+        * np.exp(-np.einsum("rc,rsc->rs", h.row_exposure, effects[h.row_patient]))
+    )
     frailty = _gamma_draws(attacks.shape, h.summed(h.weight * h.attacks)) / (attacks.shape + h.summed(expected))
-    now = frailty * attacks.level[:, None] * np.exp(-np.einsum("nc,nsc->ns", present.exposure, effects))
+    cut = np.einsum("nc,nsc->ns", present.exposure, effects + attacks.confounding)
+    now = frailty * attacks.level[:, None] * level * np.exp(-cut)
     control_root = np.linalg.cholesky(control.covariance)
     levels = control.mean[:, None, :] + for_control @ np.swapaxes(control_root, 1, 2)
     log_odds = levels[..., 0] + np.einsum("nc,nsc->ns", present.exposure, levels[..., 1:])

@@ -80,6 +80,7 @@ def refit(
         level_covariance=best.covariance[:levels, :levels],
         frailty_shape=shape,
         usual_effects=published.usual_effects,
+        confounding=best.theta[end],
     )
 
 
