@@ -21,8 +21,8 @@ medication AS (
         -- In words only "none" is a number of puffs.
         sum(COALESCE(puffs, CASE WHEN share = 0 THEN 0 END)) FILTER (WHERE relief) AS reliever_puffs,
         -- An inhaler for use when needed has no dose to be missed.
-        avg(LEAST(1, COALESCE(puffs / expected_puffs, share))) FILTER (WHERE NOT relief AND expected_puffs > 0)
-            AS controller_fraction
+        avg(CASE WHEN puffs > expected_puffs THEN 1 ELSE COALESCE(puffs / expected_puffs, share) END)
+            FILTER (WHERE NOT relief AND expected_puffs > 0) AS controller_fraction
     FROM (SELECT patient_id, local_date, relief, puffs, share, NULLIF(expected_puffs, 0) AS expected_puffs FROM inhaler_day) AS known
     GROUP BY patient_id, local_date
 ),

@@ -20,11 +20,13 @@ from sqlmodel import Session
 
 from backend.risk.tables import ForecastStatus, RiskLevel
 from ml import forecaster as ml_forecaster
-from ml.contract import DIARY_RANGES, PROFILE_RANGES, Diaries, Profiles, RiskForecast
+from ml.contract import DIARY_RANGES, PROFILE_RANGES, REASON_UNITS, Diaries, Profiles, RiskForecast
 
 logger = logging.getLogger(__name__)
 
 HORIZON_DAYS = 7
+# Every reason a forecast can give, with its unit; wording.toml has a sentence for each.
+REASON_CODES = REASON_UNITS
 
 _DIARIES = (Path(__file__).parent / "diaries.sql").read_text(encoding="utf-8")
 

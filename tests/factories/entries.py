@@ -75,7 +75,7 @@ def plan(session: Session, of: Patient, signed_by: uuid.UUID, *, signed_at: date
         meter="Mini-Wright",
         yellow_below_litres_per_min=best * 8 // 10,
         red_below_litres_per_min=best // 2,
-        instructions={},
+        instructions={"en": {"green": ["Go on."], "yellow": ["Take more."], "red": ["Call."]}},
         change=1,
     )
     session.add(row)
