@@ -76,7 +76,7 @@ def draft_action_plan(
     thresholds = thresholds_from_personal_best(personal_best_litres_per_min, guideline)
     maintenance = [p for p in regimen.prescriptions if p.use is not Use.AS_NEEDED]
     reliever = tuple(_reliever(regimen, age_years, guideline))
-    no_better_after = int(guideline.numbers("action_plan.no_better_after")[0])
+    no_better_after = int(guideline.number("action_plan.no_better_after"))
     ask_for_help = [Instruction(InstructionCode.CALL_CLINIC_IF_NO_BETTER, {"days": no_better_after})]
     steroid: list[Instruction] = []
     if oral_steroid is not None:
@@ -131,6 +131,26 @@ def suggested_oral_steroid(
     by_weight = weight_kg * guideline.number("oral_steroid.adolescent_mg_per_kg")
     most = guideline.number("oral_steroid.adolescent_most_mg")
     return OralSteroid(min(round(by_weight), most), int(guideline.number("oral_steroid.adolescent_days")))
+
+
+def check_oral_steroid(
+    course: OralSteroid, age_years: float, weight_kg: float | None, guideline: Guideline | None = None
+) -> list[str]:
+    """Codes of what differs from the edition's course; for ages or weights without one, that it can't be checked."""
+    guideline = guideline or edition()
+    usual = suggested_oral_steroid(age_years, weight_kg, guideline)
+    if usual is None:
+        return ["oral_steroid_dose_cannot_be_checked"]
+    milligrams, days = (usual.milligrams_a_day, usual.milligrams_a_day), (usual.days, usual.days)
+    if age_years >= 18:
+        milligrams = (usual.milligrams_a_day, guideline.numbers("oral_steroid.adult_mg")[1])
+        days = (usual.days, int(guideline.numbers("oral_steroid.adult_days")[1]))
+    questions = []
+    if not milligrams[0] <= course.milligrams_a_day <= milligrams[1]:
+        questions.append("oral_steroid_dose_differs_from_the_edition")
+    if not days[0] <= course.days <= days[1]:
+        questions.append("oral_steroid_days_differ_from_the_edition")
+    return questions
 
 
 def check_thresholds(

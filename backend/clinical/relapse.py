@@ -15,7 +15,7 @@ def relapse_signs(
 ) -> list[RelapseSign]:
     """Signs in the answers since a step down against the four weeks before it.
 
-    `days_below_yellow_threshold` counts days since with a best reading below the plan's green zone. Questions without an
+    `days_below_yellow_threshold` counts days since then whose best reading lay below green. Questions without an
     answer give no sign; they are no proof of health either.
     """
     guideline = guideline or edition()

@@ -9,6 +9,7 @@ from backend.clinical.action_plan import (
     LANGUAGES,
     InstructionCode,
     OralSteroid,
+    check_oral_steroid,
     check_thresholds,
     draft_action_plan,
     render_plan,
@@ -61,6 +62,21 @@ def test_a_suggested_course_follows_age_and_weight_and_is_silent_for_children() 
     assert suggested_oral_steroid(15, 80) == OralSteroid(50, 3)
     assert suggested_oral_steroid(15, None) is None
     assert suggested_oral_steroid(9, 30) is None
+
+
+def test_a_course_outside_the_edition_is_questioned() -> None:
+    assert check_oral_steroid(OralSteroid(50, 10), 40, None) == []
+    assert check_oral_steroid(OralSteroid(51, 11), 40, None) == [
+        "oral_steroid_dose_differs_from_the_edition",
+        "oral_steroid_days_differ_from_the_edition",
+    ]
+    assert check_oral_steroid(OralSteroid(45, 3), 15, 45) == []
+    assert check_oral_steroid(OralSteroid(30, 3), 9, 30) == ["oral_steroid_dose_cannot_be_checked"]
+
+
+def test_the_yellow_zone_asks_to_call_after_two_days() -> None:
+    call = draft_action_plan(450, MART, 40).instructions[Zone.YELLOW][-1]
+    assert (call.code, call.values) == (InstructionCode.CALL_CLINIC_IF_NO_BETTER, {"days": 2})
 
 
 def test_a_dose_of_tablets_beyond_any_course_is_refused() -> None:

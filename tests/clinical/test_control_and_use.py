@@ -109,6 +109,14 @@ def test_three_puffs_a_day_for_two_days_above_the_usual_is_a_burst() -> None:
     assert reliever_burst({**heavy, days_ago(0): 4, days_ago(1): 4}, TODAY) is RelieverBurst.NO_BURST
 
 
+def test_a_burst_is_measured_against_the_two_weeks_before_it() -> None:
+    recent = {days_ago(0): 4, days_ago(1): 4}
+    seven = {days_ago(n): 1 for n in range(2, 9)}
+    assert reliever_burst({**recent, **seven}, TODAY) is RelieverBurst.BURST
+    older = {days_ago(n): 9 for n in range(16, 30)}
+    assert reliever_burst({**recent, **seven, **older}, TODAY) is RelieverBurst.BURST
+
+
 def test_a_missing_day_is_not_a_day_without_puffs() -> None:
     usual = {days_ago(n): 1 for n in range(2, 16)}
     assert reliever_burst({**usual, days_ago(0): 9}, TODAY) is RelieverBurst.NOT_ENOUGH_DATA
@@ -191,6 +199,22 @@ def test_three_steroid_days_or_an_emergency_make_an_attack_severe() -> None:
     assert is_severe(Attack(TODAY, systemic_steroid_days=2, emergency_visit=False)) is False
     assert is_severe(Attack(TODAY, hospital_admission=True)) is True
     assert is_severe(Attack(TODAY)) is None
+
+
+def test_two_weeks_between_severe_days_make_two_episodes() -> None:
+    assert len(severe_episodes([Attack(days_ago(n), emergency_visit=True) for n in (14, 0)])) == 2
+    assert len(severe_episodes([Attack(days_ago(n), emergency_visit=True) for n in (13, 0)])) == 1
+
+
+def test_eighty_percent_of_doses_is_good_adherence() -> None:
+    days = [DoseDay(days_ago(n), 5, 4) for n in range(14)]
+    assert adherence(days).adherence_class is AdherenceClass.GOOD
+    assert adherence([*days, DoseDay(days_ago(20), 5, 3)]).adherence_class is AdherenceClass.POOR
+
+
+def test_an_admission_counts_as_recent_for_a_month() -> None:
+    assert find_risk_factors(RiskPicture(days_since_admission_or_emergency=30))
+    assert not find_risk_factors(RiskPicture(days_since_admission_or_emergency=31))
 
 
 def test_severe_days_less_than_two_weeks_apart_are_one_episode() -> None:

@@ -84,6 +84,34 @@ def test_a_dose_is_never_in_a_lower_band_for_a_child_than_for_an_adult(dose: flo
     assert ics_band(drug, dose, 8).rank >= ics_band(drug, dose, 40).rank
 
 
+@pytest.mark.parametrize(
+    ("drug", "age", "low_from", "low_to", "medium_to"),
+    [
+        # GINA 2019, Box 3-6, from 12 years
+        ("beclometasone_standard", 40, 200, 500, 1000),
+        ("beclometasone_extrafine", 40, 100, 200, 400),
+        ("budesonide_dpi", 40, 200, 400, 800),
+        ("ciclesonide", 40, 80, 160, 320),
+        ("fluticasone_furoate", 40, 100, 100, 100),
+        ("fluticasone_propionate", 12, 100, 250, 500),
+        # Australian Asthma Handbook, 6-11 years
+        ("beclometasone_extrafine", 8, 50, 100, 200),
+        ("budesonide_dpi", 8, 100, 200, 400),
+        ("ciclesonide", 8, 80, 80, 160),
+        ("fluticasone_propionate", 11, 50, 100, 200),
+    ],
+)
+def test_the_bands_change_where_the_tables_say(
+    drug: str, age: float, low_from: float, low_to: float, medium_to: float
+) -> None:
+    assert ics_band(drug, low_from - 1, age) is DoseBand.BELOW_LOW
+    assert ics_band(drug, low_from, age) is DoseBand.LOW
+    assert ics_band(drug, low_to, age) is DoseBand.LOW
+    assert ics_band(drug, low_to + 1, age) is (DoseBand.MEDIUM if medium_to > low_to else DoseBand.HIGH)
+    assert ics_band(drug, medium_to, age) is (DoseBand.MEDIUM if medium_to > low_to else DoseBand.LOW)
+    assert ics_band(drug, medium_to + 1, age) is DoseBand.HIGH
+
+
 def test_metered_and_delivered_doses_are_both_counted() -> None:
     mart = Regimen((Prescription("budesonide_formoterol_200_6_dpi", Use.MAINTENANCE_AND_RELIEVER, 1, 2),))
     ics = daily_ics(mart, 40)
