@@ -8,6 +8,8 @@ FOLDER = Path(__file__).resolve().parent
 VENDOR = FOLDER / "static" / "vendor"
 
 SERVED = {
+    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter-latin.woff2",
+    "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": "inter-latin-ext.woff2",
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
     "uplot/dist/uPlot.iife.min.js": "uplot.min.js",
     "uplot/dist/uPlot.min.css": "uplot.min.css",
