@@ -23,6 +23,7 @@ def cut_into_periods(
     # One number orders (patient, day): ordinals have seven digits.
     place = np.searchsorted(_ordered(index, first), _ordered(rows.patient_index, rows.day), side="right") - 1
     inside = (place >= 0) & (index[np.maximum(place, 0)] == rows.patient_index)
+    onsets = _onsets(rows)[inside]
     rows, place = rows.rows(np.asarray(inside)), place[inside]
 
     signals = np.stack([rows.day_symptoms, rows.night_waking, rows.activity_limited])
@@ -45,7 +46,7 @@ def cut_into_periods(
         regimen=which,
         first_day=first,
         last_day=last,
-        severe_attacks=total(_onsets(rows)),
+        severe_attacks=total(onsets),
         diary_days=total(answered),
         controlled_days=total(controlled),
         reliever_puffs_per_day=mean(rows.reliever_puffs),
@@ -61,7 +62,8 @@ def _onsets(rows: Diaries) -> NDArray[np.bool_]:
     """Rows on which a severe attack begins: a severe day more than `RECOVERY_DAYS` after the patient's last one."""
     severe = np.flatnonzero((np.stack([getattr(rows, name) for name in EVENT_COLUMNS]) > 0).any(axis=0))
     patient, day = rows.patient_index[severe], rows.day[severe]
-    again = np.append(False, (patient[1:] == patient[:-1]) & (day[1:] - day[:-1] <= RECOVERY_DAYS))
+    first = np.ones(len(severe), bool)
+    first[1:] = (patient[1:] != patient[:-1]) | (day[1:] - day[:-1] > RECOVERY_DAYS)
     found = np.zeros(len(rows), bool)
-    found[severe[~again]] = True
+    found[severe[first]] = True
     return found
