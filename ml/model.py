@@ -1,13 +1,14 @@
 """A trained model: one head a horizon, hospital factors, alarm thresholds and a card. On disk it is a folder.
 
 `card.json` says what it is, what it was trained on and how good it was, and holds the SHA-256 of every other file;
-`heads.json` the linear experts and calibrations; `trees_<horizon>.txt` the boosters as text.
+`heads.json` the linear experts and calibrations; `trees_<horizon>.txt` the boosters as text; `reference.json` how each
+feature was spread in training.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +66,27 @@ class Head:
         return shares, rest
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """How a feature was spread in training: the nine inner deciles of what was known, and the share not known."""
+
+    deciles: tuple[float, ...]
+    missing: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """Heads by horizon in days, odds factors by hospital code, and the two alarm thresholds on the alarm score."""
+    """Heads by horizon in days, odds factors by hospital code, and the two alarm thresholds on the alarm score.
+
+    `reference` holds the training spread of each feature by name, which the drift report compares with.
+    """
 
     heads: Mapping[int, Head]
     hospital_factor: Mapping[int, float]
     amber_threshold: float
     red_threshold: float
     card: Mapping[str, Any]
+    reference: Mapping[str, Reference]
 
     @property
     def model_id(self) -> str:
@@ -110,6 +123,7 @@ def save_model(model: Model, folder: Path) -> None:
         },
         indent=1,
     )
+    contents["reference.json"] = json.dumps({name: asdict(spread) for name, spread in model.reference.items()})
     files = {name: _digest(text) for name, text in sorted(contents.items())}
     card = dict(model.card) | {"format": FORMAT, "files": files, "hash": _digest(json.dumps(files))}
     contents["card.json"] = json.dumps(card, indent=1, ensure_ascii=False)
@@ -150,6 +164,10 @@ def load_model(folder: Path) -> Model:
             amber_threshold=float(stored["amber_threshold"]),
             red_threshold=float(stored["red_threshold"]),
             card=card,
+            reference={
+                name: Reference(tuple(spread["deciles"]), float(spread["missing"]))
+                for name, spread in json.loads(texts["reference.json"]).items()
+            },
         )
     except ModelRefused:
         raise

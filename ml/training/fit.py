@@ -13,7 +13,7 @@ from ml.evaluation.metrics import alarm_counts, alarms_at_budget
 from ml.evaluation.rules import action_plan_score, peak_flow_of_best
 from ml.features.catalogue import FAST_COLUMNS, FEATURES, SLOW_COLUMNS
 from ml.features.daily import patient_days
-from ml.model import MAIN_HORIZON_DAYS, Head, Model
+from ml.model import MAIN_HORIZON_DAYS, Head, Model, Reference
 from ml.personal import hospital_shift
 from ml.scoring import head_logit, personalised
 from ml.training.calibration import fit_calibration, hospital_factors, log_loss
@@ -147,7 +147,17 @@ def train(cohort: Cohort, plan: TrainingPlan, card: dict[str, Any], say: Say = l
     unseen = cohort.chosen(np.flatnonzero(fold == 0)[: plan.threshold_patients])
     amber, red, alarms = alarm_thresholds(unseen, threshold_head, factors)
     say(f"alarm thresholds {amber:.3f} and {red:.3f}")
-    return Model(heads, factors, amber, red, dict(card) | {"held_out": metrics, "held_out_alarms": alarms})
+    found = {"held_out": metrics, "held_out_alarms": alarms}
+    return Model(heads, factors, amber, red, dict(card) | found, _reference(rows.features))
+
+
+def _reference(features: NDArray[np.float32]) -> dict[str, Reference]:
+    spreads: dict[str, Reference] = {}
+    for feature, values in zip(FEATURES, features.T, strict=True):
+        known = values[~np.isnan(values)]
+        deciles = np.quantile(known, np.arange(1, 10) / 10) if len(known) else np.zeros(0)
+        spreads[feature.name] = Reference(tuple(deciles.tolist()), 1.0 - len(known) / len(values))
+    return spreads
 
 
 def alarm_thresholds(cohort: Cohort, head: Head, factors: dict[int, float]) -> tuple[float, float, dict[str, Any]]:
