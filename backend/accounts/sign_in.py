@@ -45,12 +45,16 @@ def add_clinician(
         name=name,
         role=role.value,
         language=language,
-        password_hash=_hasher.hash(password),
+        password_hash=hash_of(password),
         created_at=now,
     )
     session.add(clinician)
     session.flush()
     return clinician
+
+
+def hash_of(password: str) -> str:
+    return _hasher.hash(password)
 
 
 def password_is_right(clinician: Clinician | None, password: str) -> bool:
@@ -75,7 +79,7 @@ def sign_in(
         raise SignInFailed
     throttle.forget_failures(session, subjects[0])
     if _hasher.check_needs_rehash(clinician.password_hash):
-        clinician.password_hash = _hasher.hash(password)
+        clinician.password_hash = hash_of(password)
     token, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
     session.add(
         ClinicianSession(

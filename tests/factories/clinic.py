@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 from datetime import datetime
 
 from fastapi.testclient import TestClient
@@ -25,15 +26,23 @@ def hospital(session: Session, name: str | None = None) -> Hospital:
 def clinician(
     session: Session, at: Hospital, *, now: datetime, role: Role = Role.CLINICIAN, email: str | None = None
 ) -> Clinician:
-    return sign_in.add_clinician(
-        session,
+    row = Clinician(
         hospital_id=at.id,
         email=email or f"{uuid.uuid4().hex[:8]}@hospital.example",
         name="Dr Kim",
-        password=PASSWORD,
-        role=role,
-        now=now,
+        role=role.value,
+        password_hash=_hash_of_the_password(),
+        created_at=now,
     )
+    session.add(row)
+    session.flush()
+    return row
+
+
+@lru_cache(maxsize=1)
+def _hash_of_the_password() -> str:
+    """Argon2 is slow on purpose; once is enough for all accounts of a test run."""
+    return sign_in.hash_of(PASSWORD)
 
 
 def patient(session: Session, at: Hospital, *, now: datetime, cared_for_by: Clinician | None = None) -> Patient:

@@ -1,0 +1,200 @@
+"""Walks every route as five callers. A route that is not in the table fails: someone must say who may call it."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlmodel import Session, select
+
+from backend.accounts import sign_in
+from backend.accounts.permissions import CSRF_HEADER, SESSION_COOKIE
+from backend.accounts.tables import Clinician, Role
+from backend.alerts.tables import Alert
+from backend.core import heartbeat
+from backend.core.due import mark_due
+from backend.core.settings import Settings
+from backend.patients.tables import Patient
+from backend.risk.service import assess_due
+from tests.conftest import SettableClock
+from tests.factories import clinic, entries
+from tests.routes import all_routes
+
+CALLERS = ("anonymous", "wrong patient", "unrelated clinician", "right patient", "right clinician")
+PATIENT_NAME = "Minji Lee"
+
+# What each caller gets, in the order of CALLERS.
+EVERYONE = (200, 200, 200, 200, 200)
+PHONES = (401, 200, 401, 200, 401)
+CLINICIANS = (401, 401, 200, 401, 200)
+CLINICIANS_MAKE = (401, 401, 201, 401, 201)
+CARE_TEAM = (401, 401, 404, 401, 200)
+CARE_TEAM_MAKES = (401, 401, 404, 401, 201)
+# Pages send a browser without a session to the sign-in page.
+PAGE_OF_CLINICIANS = (303, 303, 200, 303, 200)
+PAGE_OF_CARE_TEAM = (303, 303, 404, 303, 200)
+
+EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
+    ("GET", "/health"): EVERYONE,
+    ("POST", "/v1/enrol"): (404,) * 5,
+    ("POST", "/v1/token"): (401,) * 5,
+    ("GET", "/v1/sync"): PHONES,
+    ("POST", "/v1/sync"): PHONES,
+    ("POST", "/v1/clinician/sign-in"): (401,) * 5,
+    ("POST", "/v1/clinician/sign-out"): (401, 401, 204, 401, 204),
+    ("GET", "/v1/clinician/patients"): CLINICIANS,
+    ("POST", "/v1/clinician/patients"): CLINICIANS_MAKE,
+    ("GET", "/v1/clinician/patients/{patient_id}"): CARE_TEAM,
+    ("GET", "/v1/clinician/patients/{patient_id}/diary"): CARE_TEAM,
+    ("GET", "/v1/clinician/patients/{patient_id}/forecasts"): CARE_TEAM,
+    ("GET", "/v1/clinician/patients/{patient_id}/audit"): CARE_TEAM,
+    ("POST", "/v1/clinician/patients/{patient_id}/enrolment-codes"): CARE_TEAM_MAKES,
+    ("GET", "/v1/clinician/alerts"): CLINICIANS,
+    ("POST", "/v1/clinician/alerts/{alert_id}/acknowledge"): CARE_TEAM,
+    ("GET", "/"): (303,) * 5,
+    ("GET", "/sign-in"): EVERYONE,
+    ("POST", "/sign-in"): (401,) * 5,
+    ("POST", "/sign-out"): (303, 303, 204, 303, 204),
+    ("POST", "/language"): (303, 303, 204, 303, 204),
+    ("GET", "/patients"): PAGE_OF_CLINICIANS,
+    ("GET", "/patients/new"): PAGE_OF_CLINICIANS,
+    ("POST", "/patients"): PAGE_OF_CLINICIANS,
+    ("GET", "/patients/{patient_id}"): PAGE_OF_CARE_TEAM,
+    ("POST", "/patients/{patient_id}/enrolment-codes"): PAGE_OF_CARE_TEAM,
+    ("GET", "/patients/{patient_id}/audit"): PAGE_OF_CARE_TEAM,
+    ("GET", "/alerts"): PAGE_OF_CLINICIANS,
+    ("POST", "/alerts/{alert_id}/acknowledge"): PAGE_OF_CARE_TEAM,
+}
+
+JSON_BODIES: dict[str, object] = {
+    "/v1/enrol": clinic.enrol_body("AAAA-AAAA"),
+    "/v1/token": {"refresh_token": "unknown"},
+    "/v1/sync": {"sent_at": "2026-11-20T12:00:00Z", "entries": []},
+    "/v1/clinician/sign-in": {"email": "nobody@hospital.example", "password": "not the password"},
+    "/v1/clinician/patients": {
+        "display_name": "A new patient",
+        "sex": "female",
+        "language": "ko",
+        "time_zone": "Asia/Seoul",
+    },
+    "/v1/clinician/alerts/{alert_id}/acknowledge": {"note": "Called."},
+}
+FORM_BODIES: dict[str, dict[str, str]] = {
+    "/sign-in": {"email": "nobody@hospital.example", "password": "not the password"},
+    "/language": {"language": "ko"},
+    "/patients": {"display_name": "A new patient", "sex": "female", "language": "ko", "time_zone": "Asia/Seoul"},
+    "/alerts/{alert_id}/acknowledge": {"note": "Called."},
+}
+
+
+@dataclass
+class World:
+    client: TestClient
+    minji: Patient
+    alert: Alert
+    headers: dict[str, dict[str, str]]
+
+
+@pytest.fixture
+def world(app: FastAPI, client: TestClient, session: Session, settings: Settings, clock: SettableClock) -> World:
+    clock.now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    hospital = clinic.hospital(session)
+    doctor = clinic.clinician(session, hospital, now=clock.now)
+    colleague = clinic.clinician(session, hospital, now=clock.now)
+    minji = clinic.patient(session, hospital, now=clock.now, cared_for_by=doctor)
+    other = clinic.patient(session, hospital, now=clock.now)
+    other.display_name = "Another Person"
+    heartbeat.beat(session, "worker", now=clock.now)
+    phone = clinic.enrolled_phone(client, session, minji, now=clock.now)
+    entries.symptoms(session, minji, taken_at=clock.now, red_flags=["blue_lips"])
+    mark_due(session, "assess", [minji.id], due_at=clock.now)
+    assess_due(app.state.new_session, None, clock.now)
+    alert = session.exec(select(Alert).where(Alert.patient_id == minji.id)).one()
+    headers = {
+        "anonymous": {},
+        "wrong patient": clinic.enrolled_phone(client, session, other, now=clock.now).headers,
+        "right patient": phone.headers,
+        "unrelated clinician": browser_headers(session, settings, colleague, clock),
+        "right clinician": browser_headers(session, settings, doctor, clock),
+    }
+    session.commit()
+    return World(client, minji, alert, headers)
+
+
+def browser_headers(session: Session, settings: Settings, who: Clinician, clock: SettableClock) -> dict[str, str]:
+    _, cookie, csrf = sign_in.sign_in(
+        session, settings, email=who.email, password=clinic.PASSWORD, address="127.0.0.1", now=clock.now
+    )
+    return {"Cookie": f"{SESSION_COOKIE}={cookie}", CSRF_HEADER: csrf}
+
+
+def call(world: World, method: str, path: str, caller: str) -> tuple[int, str]:
+    url = path.format(patient_id=world.minji.id, alert_id=world.alert.id)
+    kind = "application/json" if path.startswith("/v1/") else "text/html"
+    world.client.cookies.clear()
+    answer = world.client.request(
+        method,
+        url,
+        headers=world.headers[caller] | {"Origin": "http://testserver", "Accept": kind},
+        json=JSON_BODIES.get(path) if method == "POST" else None,
+        data=FORM_BODIES.get(path) if method == "POST" else None,
+        follow_redirects=False,
+    )
+    return answer.status_code, answer.text
+
+
+def test_every_route_is_in_the_table_and_nothing_else_is(app: FastAPI) -> None:
+    served = {(method, route.path) for route in all_routes(app) for method in route.methods or () if method != "HEAD"}
+    assert served == set(EXPECTED)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_each_caller_gets_what_the_table_says(world: World, session: Session, caller: str) -> None:
+    wrong = []
+    for (method, path), expected in EXPECTED.items():
+        # Undone after each call, so that signing out or acknowledging does not change what the next one meets.
+        step = session.begin_nested()
+        status, text = call(world, method, path, caller)
+        step.rollback()
+        if status != expected[CALLERS.index(caller)]:
+            wrong.append(f"{method} {path}: {status} {text[:60]}")
+        if caller not in {"right patient", "right clinician"}:
+            assert PATIENT_NAME not in text, path
+            assert str(world.minji.id) not in text, path
+    assert "\n".join(wrong) == ""
+
+
+def test_a_writing_request_without_the_csrf_token_is_refused(world: World) -> None:
+    cookie = {"Cookie": world.headers["right clinician"]["Cookie"], "Origin": "http://testserver"}
+    for method, path in EXPECTED:
+        if method == "GET" or EXPECTED[method, path] in {(401,) * 5, (404,) * 5} or path in {"/v1/sync", "/language"}:
+            continue
+        url = path.format(patient_id=world.minji.id, alert_id=world.alert.id)
+        answer = world.client.request(
+            method, url, headers=cookie, json=JSON_BODIES.get(path), data=FORM_BODIES.get(path), follow_redirects=False
+        )
+        assert answer.status_code == 403, (path, answer.status_code)
+
+
+@pytest.mark.parametrize("role", [Role.RESEARCHER, Role.ADMINISTRATOR])
+def test_other_roles_see_no_patient(
+    world: World, session: Session, settings: Settings, clock: SettableClock, role: Role
+) -> None:
+    hospital = clinic.hospital(session)
+    someone = clinic.clinician(session, hospital, now=clock.now, role=role)
+    world.headers["someone"] = browser_headers(session, settings, someone, clock)
+    session.commit()
+    for method, path in EXPECTED:
+        if "patient" in path or "alert" in path:
+            status, text = call(world, method, path, "someone")
+            assert status == 403, (method, path, status)
+            assert PATIENT_NAME not in text
+
+
+def test_an_unknown_patient_and_a_foreign_one_look_the_same(world: World) -> None:
+    for path in ("/v1/clinician/patients/{}", "/v1/clinician/patients/{}/diary"):
+        foreign = world.client.get(path.format(world.minji.id), headers=world.headers["unrelated clinician"])
+        unknown = world.client.get(path.format(uuid.uuid4()), headers=world.headers["unrelated clinician"])
+        assert foreign.json() == unknown.json()
