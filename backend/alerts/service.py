@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session, col, update
+from sqlmodel import Session, col, select
 
 from backend.accounts.tables import Clinician
 from backend.alerts import store
@@ -102,11 +102,12 @@ def acknowledge(session: Session, clinician: Clinician, alert_id: UUID, note: st
 
 def mark_sent(session: Session, alert_ids: Sequence[UUID], now: datetime) -> None:
     """Note that a first message about each alert is on its way, or waits in the inbox of a phone."""
-    session.exec(
-        update(Alert)
-        .where(col(Alert.id).in_(alert_ids), col(Alert.state) == AlertState.TRIGGERED.value)
-        .values(state=AlertState.SENT.value, sent_at=now)
-    )
+    unsent = select(Alert).where(col(Alert.id).in_(alert_ids), Alert.state == AlertState.TRIGGERED)
+    # Locked in the order in which a review locks them.
+    for alert in session.exec(unsent.order_by(col(Alert.id)).with_for_update()):
+        alert.state = AlertState.SENT.value
+        alert.sent_at = now
+    session.flush()
 
 
 def _previous(alert: Alert | None) -> PreviousAlert | None:

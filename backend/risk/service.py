@@ -28,7 +28,6 @@ ASSESS_DAY = "assess_day"
 LEASE_SECONDS = 120
 FIRST_WAIT_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 3600.0
-ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -136,9 +135,9 @@ def assess_history(
             if one.patient_id in began_on and began_on[one.patient_id] <= as_of
         ]
         rows = [_row(item, now, change=0) for item in assessed]
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            statement = insert(Assessment).values(rows[start : start + ROWS_AT_ONCE]).on_conflict_do_nothing()
-            written += len(session.connection().execute(statement.returning(col(Assessment.id))).all())
+        if rows:
+            statement = insert(Assessment).on_conflict_do_nothing().returning(col(Assessment.id))
+            written += len(session.connection().execute(statement, rows).all())
     return written
 
 
@@ -188,19 +187,17 @@ def _write(session: Session, assessed: Sequence[_Assessed], now: datetime) -> No
     """Store the assessments and bring the alerts in line, unless somebody stored a later one in the meantime."""
     changes = _next_changes(session, [item.facts.patient_id for item in assessed])
     rows = [_row(item, now, changes[item.facts.patient_id]) for item in assessed]
-    written: dict[UUID, UUID] = {}
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        statement = insert(Assessment).values(rows[start : start + ROWS_AT_ONCE])
-        kept = {"id", "patient_id", "as_of"}
-        statement = statement.on_conflict_do_update(
-            index_elements=["patient_id", "as_of"],
-            set_={name: statement.excluded[name] for name in rows[0] if name not in kept},
-            where=col(Assessment.assessed_at) <= statement.excluded.assessed_at,
-        )
-        for patient_id, assessment_id in session.connection().execute(
-            statement.returning(col(Assessment.patient_id), col(Assessment.id))
-        ):
-            written[patient_id] = assessment_id
+    if not rows:
+        return
+    statement = insert(Assessment)
+    kept = {"id", "patient_id", "as_of"}
+    statement = statement.on_conflict_do_update(
+        index_elements=["patient_id", "as_of"],
+        set_={name: statement.excluded[name] for name in rows[0] if name not in kept},
+        where=col(Assessment.assessed_at) <= statement.excluded.assessed_at,
+    )
+    stored = session.connection().execute(statement.returning(col(Assessment.patient_id), col(Assessment.id)), rows)
+    written: dict[UUID, UUID] = {row[0]: row[1] for row in stored}
     alerts.review(
         session,
         [
