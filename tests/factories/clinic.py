@@ -2,8 +2,8 @@
 
 import uuid
 from dataclasses import dataclass
-from functools import lru_cache
 from datetime import datetime
+from functools import lru_cache
 
 from fastapi.testclient import TestClient
 from sqlmodel import Session
