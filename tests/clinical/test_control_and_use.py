@@ -110,7 +110,7 @@ def test_three_puffs_a_day_for_two_days_above_the_usual_is_a_burst() -> None:
 
 
 def test_a_burst_is_measured_against_the_two_weeks_before_it() -> None:
-    recent = {days_ago(0): 4, days_ago(1): 4}
+    recent = {days_ago(0): 3, days_ago(1): 3}
     seven = {days_ago(n): 1 for n in range(2, 9)}
     assert reliever_burst({**recent, **seven}, TODAY) is RelieverBurst.BURST
     older = {days_ago(n): 9 for n in range(16, 30)}

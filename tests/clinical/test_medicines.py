@@ -131,6 +131,12 @@ def test_the_ceiling_of_12_inhalations_is_72_micrograms_metered_and_54_delivered
     assert inhalation_limits(child, 12).most_a_day == 12
 
 
+def test_the_limits_of_budesonide_formoterol_in_the_catalogue_are_those_of_the_edition() -> None:
+    inhaler = catalogue()["budesonide_formoterol_200_6_dpi"]
+    assert inhaler.usual_most_a_day == edition().number("formoterol.usual_most_a_day") == 8
+    assert inhaler.most_at_once == edition().number("formoterol.most_at_once") == 6
+
+
 def test_a_drug_without_a_verified_band_is_refused_and_not_guessed() -> None:
     with pytest.raises(RuleSwitchedOff, match="from memory"):
         ics_band("mometasone", 400, 40)
