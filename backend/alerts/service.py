@@ -76,7 +76,7 @@ def acknowledge(session: Session, clinician: Clinician, alert_id: UUID, note: st
     note = (note or "").strip() or None
     if note is not None and len(note) > NOTE_LENGTH:
         raise NoteTooLong
-    alert = store.visible_alert(session, clinician, alert_id, lock=True)
+    alert = store.locked_visible_alert(session, clinician, alert_id)
     if alert.acknowledged_by == clinician.id and alert.acknowledgement_note == note:
         return alert
     if alert.state == AlertState.RESOLVED:

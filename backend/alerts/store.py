@@ -1,6 +1,6 @@
 """Queries on alerts. Those for a clinician go through `visible_to()`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,53 +15,22 @@ from backend.core.errors import NotFound
 from backend.patients.store import visible_to
 from backend.patients.tables import Patient
 
-# Open alerts in the order a clinician should look at them.
-_URGENCY = (
-    case((col(Alert.acknowledged_at).is_(None), 0), else_=1),
-    case((col(Alert.cause) == Cause.RED_FLAG.value, 0), (col(Alert.cause) == Cause.RED_ZONE.value, 1), else_=2),
-    case((col(Alert.level) == Level.RED.value, 0), else_=1),
-    col(Alert.triggered_at).desc(),
-)
 
+def locked_visible_alert(session: Session, clinician: Clinician, alert_id: UUID) -> Alert:
+    """The alert, read anew and locked until the commit.
 
-def open_alerts_visible_to(session: Session, clinician: Clinician) -> Sequence[tuple[Alert, Patient]]:
-    """Unresolved alerts of the clinician's patients, the most urgent first."""
-    return session.exec(
-        select(Alert, Patient)
-        .join(Patient, col(Patient.id) == col(Alert.patient_id))
-        .where(visible_to(clinician), Alert.state != AlertState.RESOLVED)
-        .order_by(*_URGENCY)
-    ).all()
-
-
-def visible_alert(session: Session, clinician: Clinician, alert_id: UUID, *, lock: bool = False) -> Alert:
-    """Raises NotFound for an unknown alert and for one of a patient who is not the clinician's."""
-    query = (
+    Raises NotFound for an unknown alert and for one of a patient who is not the clinician's.
+    """
+    alert = session.exec(
         select(Alert)
         .join(Patient, col(Patient.id) == col(Alert.patient_id))
         .where(Alert.id == alert_id, visible_to(clinician))
-    )
-    if lock:
-        query = query.with_for_update(of=Alert).execution_options(populate_existing=True)
-    alert = session.exec(query).first()
+        .with_for_update(of=Alert)
+        .execution_options(populate_existing=True)
+    ).first()
     if alert is None:
         raise NotFound
     return alert
-
-
-def alerts_of(session: Session, patient_id: UUID, limit: int = 50) -> Sequence[Alert]:
-    """Newest first. The caller has checked access to the patient."""
-    return session.exec(
-        select(Alert).where(Alert.patient_id == patient_id).order_by(col(Alert.triggered_at).desc()).limit(limit)
-    ).all()
-
-
-def open_alerts_of(session: Session, patient_ids: Iterable[UUID]) -> dict[UUID, Alert]:
-    """The unresolved alert of each patient that has one."""
-    found = session.exec(
-        select(Alert).where(col(Alert.patient_id).in_(list(patient_ids)), Alert.state != AlertState.RESOLVED)
-    )
-    return {alert.patient_id: alert for alert in found}
 
 
 def open_and_latest_rule_alerts(
