@@ -2,11 +2,12 @@
 
 import atexit
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import DateTime, Engine, create_engine
 from sqlmodel import Session, SQLModel
 
@@ -56,11 +57,23 @@ def session_maker(engine: Engine) -> NewSession:
     return lambda: Session(engine, expire_on_commit=False)
 
 
-def request_session(request: Request) -> Iterator[Session]:
-    """Commit before the answer leaves: a phone that gets a receipt may forget its copy."""
+async def request_session(request: Request) -> AsyncIterator[Session]:
+    """Commit before the answer leaves: a phone that gets a receipt may forget its copy.
+
+    Opening a session talks to no database, so only its end is handed to a thread: each hop costs a tenth of a request.
+    """
     new_session: NewSession = request.app.state.new_session
-    with new_session() as session:
+    session = new_session()
+    try:
         yield session
+    except BaseException:
+        await run_in_threadpool(session.close)
+        raise
+    await run_in_threadpool(_commit_and_close, session)
+
+
+def _commit_and_close(session: Session) -> None:
+    with session:
         session.commit()
 
 

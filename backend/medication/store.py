@@ -8,11 +8,6 @@ from sqlmodel import Session, col, select
 from backend.medication.tables import Inhaler
 
 
-def inhaler_ids(session: Session, patient_id: UUID) -> set[UUID]:
-    """Of all inhalers the patient has or had."""
-    return set(session.exec(select(Inhaler.id).where(Inhaler.patient_id == patient_id)))
-
-
 def inhalers(session: Session, patient_id: UUID) -> Sequence[Inhaler]:
     """All the patient has or had, those in use first."""
     return session.exec(

@@ -14,10 +14,6 @@ def plan_in_force(session: Session, patient_id: UUID) -> ActionPlan | None:
     ).first()
 
 
-def plan_versions(session: Session, patient_id: UUID) -> set[int]:
-    return set(session.exec(select(ActionPlan.version).where(ActionPlan.patient_id == patient_id)))
-
-
 def receipts_of(session: Session, patient_id: UUID) -> Sequence[PlanReceipt]:
     """What the patient has read, oldest first."""
     return session.exec(

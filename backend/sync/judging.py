@@ -1,6 +1,6 @@
 """Judges entries one by one: each is a row to store or a reason against it, and never costs its neighbour."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -58,15 +58,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What an entry is judged against. The two sets are looked up only when an entry of their kind comes."""
+    """What an entry is judged against."""
 
-    patient_id: UUID
-    device_id: UUID
     now: datetime
     clock_ahead: timedelta
     born_on: date | None
-    inhaler_ids: Callable[[], set[UUID]]
-    plan_versions: Callable[[], set[int]]
+    inhaler_ids: Set[UUID]
+    plan_versions: Set[int]
 
     @property
     def latest(self) -> datetime:
@@ -82,6 +80,8 @@ def refuse(code: str, message: str, field: str) -> Refused:
 def echo(given: object) -> str | int | None:
     """What the phone sent as id, kind or revision, fit to be sent back: cut, and without halves of characters."""
     if isinstance(given, str):
+        if given.isascii() and len(given) <= LONGEST_ECHO:
+            return given
         return given[:LONGEST_ECHO].encode("utf-8", "replace").decode()
     if isinstance(given, int) and not isinstance(given, bool) and abs(given) <= schemas.HIGHEST_INTEGER:
         return given
@@ -101,7 +101,7 @@ def judge(raw: object, circumstances: Circumstances) -> tuple[str, UUID, Row]:
         raise Refused(_reason_for(error)) from error
     _judge_time(entry, circumstances)
     _judge_references(kind, entry, circumstances)
-    return kind, entry.id, _row(entry, circumstances)
+    return kind, entry.id, _row(entry)
 
 
 def _reason_for(error: ValidationError) -> Reason:
@@ -132,24 +132,22 @@ def _judge_time(entry: EntryIn[Any, Any], circumstances: Circumstances) -> None:
 def _judge_references(kind: str, entry: EntryIn[Any, Any], circumstances: Circumstances) -> None:
     if entry.body is None:
         return
-    if kind == "inhaler_use" and entry.body.inhaler_id not in circumstances.inhaler_ids():
+    if kind == "inhaler_use" and entry.body.inhaler_id not in circumstances.inhaler_ids:
         raise refuse("unknown_inhaler", "This inhaler is not on the patient's list.", "body.inhaler_id")
-    if kind == "plan_receipt" and entry.body.plan_version not in circumstances.plan_versions():
+    if kind == "plan_receipt" and entry.body.plan_version not in circumstances.plan_versions:
         raise refuse("unknown_plan_version", "The patient has no plan of this version.", "body.plan_version")
 
 
-def _row(entry: EntryIn[Any, Any], circumstances: Circumstances) -> Row:
+def _row(entry: EntryIn[Any, Any]) -> Row:
+    """Columns of the entry as JSON can carry them, but for those that a whole batch shares."""
     row: Row = {
-        "patient_id": str(circumstances.patient_id),
         "id": str(entry.id),
         "revision": entry.revision,
-        "device_id": str(circumstances.device_id),
         "deleted": entry.deleted,
         "taken_at": entry.taken_at.isoformat(),
         "time_zone": entry.time_zone,
         "utc_offset_minutes": entry.utc_offset_minutes,
         "local_date": entry.local_date.isoformat(),
-        "received_at": circumstances.now.isoformat(),
     }
     if entry.body is not None:
         row |= vars(entry.body)

@@ -2,21 +2,26 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from backend.accounts.permissions import CallingDevice
 from backend.core.clock import Now
-from backend.core.database import DatabaseSession
-from backend.sync import service
+from backend.core.database import DatabaseSession, NewSession
+from backend.sync import service, store
 from backend.sync.schemas import ChangesOut, SyncIn, SyncOut
 
 router = APIRouter(prefix="/v1", tags=["phone"])
 
 
 @router.post("/sync")
-def receive(body: SyncIn, caller: CallingDevice, session: DatabaseSession, now: Now) -> SyncOut:
-    """Take the phone's entries; each gets a receipt, in order. Nothing is forgotten by the phone before its receipt."""
-    return service.accept(session, caller, body, now=now)
+def receive(request: Request, body: SyncIn, caller: CallingDevice, now: Now) -> SyncOut:
+    """Take the phone's entries; each gets a receipt, in order. A phone may forget its copy when it has the receipt."""
+    new_session: NewSession = request.app.state.new_session
+    with new_session() as session:
+        with store.pipeline(session) as connection:
+            answer = service.accept(session, connection, caller, body, now=now)
+        session.commit()
+    return answer
 
 
 @router.get("/sync")

@@ -1,6 +1,7 @@
 """The wire between phone and server, version 1, in one file: what a phone sends and what it gets back."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
@@ -223,12 +224,14 @@ class Reason(BaseModel):
     field: str
 
 
-class Receipt(BaseModel):
-    """`superseded`: the server holds a newer version, which the next pull brings."""
+@dataclass
+class Receipt:
+    """`id`, `kind` and `revision` are what the phone sent. `superseded`: the server holds a newer version, which the
+    next pull brings."""
 
-    id: Any
-    kind: Any
-    revision: Any
+    id: str | int | None
+    kind: str | int | None
+    revision: str | int | None
     outcome: Literal["accepted", "unchanged", "superseded", "refused"]
     reason: Reason | None = None
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +12,13 @@ from backend.accounts.tables import Clinician, Hospital
 from backend.accounts.tokens import DeviceCaller
 from backend.clinical.red_flags import emergency_number
 from backend.core import audit, due
-from backend.medication.store import inhaler_ids, inhalers
+from backend.medication.store import inhalers
 from backend.medication.tables import Inhaler
 from backend.notifications.schemas import InboxItemOut
 from backend.notifications.store import inbox_changed_after
 from backend.patients.tables import Patient
 from backend.plans.schemas import PlanOut
-from backend.plans.store import plan_in_force, plan_versions
+from backend.plans.store import plan_in_force
 from backend.risk.schemas import ForecastOut
 from backend.risk.store import forecast_changed_after
 from backend.sync import store
@@ -29,8 +28,10 @@ from backend.sync.schemas import MOST_ENTRIES, ChangesOut, EntryOut, InhalerOut,
 from backend.sync.store import Row
 
 
-def accept(session: Session, caller: DeviceCaller, sent: SyncIn, *, now: datetime) -> SyncOut:
-    """Store what is newer and answer one receipt an entry, in their order.
+def accept(
+    session: Session, connection: store.Pipeline, caller: DeviceCaller, sent: SyncIn, *, now: datetime
+) -> SyncOut:
+    """Store what is newer and answer one receipt an entry, in their order. `connection` is the session's own.
 
     Raises BatchTooLarge, or AccessTokenInvalid when the phone is no longer one of the patient's.
     """
@@ -38,9 +39,8 @@ def accept(session: Session, caller: DeviceCaller, sent: SyncIn, *, now: datetim
         raise BatchTooLarge
     clock_ahead = sent.sent_at - now
     exchange = store.begin_exchange(
-        session,
-        caller.patient_id,
-        caller.device_id,
+        connection,
+        caller,
         count=len(sent.entries),
         now=now,
         clock_ahead_seconds=_storable_seconds(clock_ahead),
@@ -49,18 +49,16 @@ def accept(session: Session, caller: DeviceCaller, sent: SyncIn, *, now: datetim
     if exchange is None:
         raise AccessTokenInvalid
     circumstances = Circumstances(
-        patient_id=caller.patient_id,
-        device_id=caller.device_id,
         now=now,
         clock_ahead=clock_ahead,
         born_on=exchange.born_on,
-        inhaler_ids=cache(partial(inhaler_ids, session, caller.patient_id)),
-        plan_versions=cache(partial(plan_versions, session, caller.patient_id)),
+        inhaler_ids=exchange.inhaler_ids,
+        plan_versions=exchange.plan_versions,
     )
-    batch = _Batch(session, caller, exchange.first_change)
+    batch = _Batch(exchange.first_change)
     for raw in sent.entries:
         batch.judge(raw, circumstances)
-    receipts, accepted = batch.store()
+    receipts, accepted = batch.store(connection, caller, now=now)
     if accepted:
         due.mark_due(session, "assess", [caller.patient_id], due_at=now)
     audit.record(
@@ -81,26 +79,23 @@ def _storable_seconds(clock_ahead: timedelta) -> int:
 
 
 class _Batch:
-    """Entries of one request: judged in their order, then stored with one statement a kind."""
+    """Entries of one request: judged in their order, then stored together."""
 
-    def __init__(self, session: Session, caller: DeviceCaller, first_change: int) -> None:
-        self._session = session
-        self._caller = caller
+    def __init__(self, first_change: int) -> None:
         self._next_change = first_change
         self._receipts: list[Receipt] = []
-        # The newest version of each entry in this batch, with the place of its receipt.
-        self._newest: dict[str, dict[UUID, tuple[int, Row]]] = {}
+        # The newest version of each entry in this batch, and the place of its receipt.
+        self._rows: dict[str, dict[UUID, Row]] = {}
+        self._places: dict[tuple[str, UUID], int] = {}
 
     def judge(self, raw: Any, circumstances: Circumstances) -> None:
         sent = raw if isinstance(raw, dict) else {}
-        receipt = Receipt.model_construct(
+        receipt = Receipt(
             id=echo(sent.get("id")),
             kind=echo(sent.get("kind")),
             revision=echo(sent.get("revision")),
             outcome="accepted",
-            reason=None,
         )
-        place = len(self._receipts)
         self._receipts.append(receipt)
         try:
             kind, entry_id, row = judge(raw, circumstances)
@@ -109,29 +104,27 @@ class _Batch:
             return
         row["change"] = self._next_change
         self._next_change += 1
-        of_kind = self._newest.setdefault(kind, {})
-        known = of_kind.get(entry_id)
-        if known is not None and known[1]["revision"] >= row["revision"]:
-            receipt.outcome = "unchanged" if known[1]["revision"] == row["revision"] else "superseded"
-            return
+        rows = self._rows.setdefault(kind, {})
+        known = rows.get(entry_id)
         if known is not None:
-            self._receipts[known[0]].outcome = "superseded"
-        of_kind[entry_id] = (place, row)
+            if known["revision"] >= row["revision"]:
+                receipt.outcome = "unchanged" if known["revision"] == row["revision"] else "superseded"
+                return
+            self._receipts[self._places[kind, entry_id]].outcome = "superseded"
+        rows[entry_id] = row
+        self._places[kind, entry_id] = len(self._receipts) - 1
 
-    def store(self) -> tuple[list[Receipt], int]:
+    def store(self, connection: store.Pipeline, caller: DeviceCaller, *, now: datetime) -> tuple[list[Receipt], int]:
         """The receipts, and how many entries were stored."""
-        accepted = 0
-        for kind, of_kind in self._newest.items():
-            stored = store.store_newer(self._session, kind, [row for _, row in of_kind.values()])
-            accepted += len(stored)
-            older = [entry_id for entry_id in of_kind if entry_id not in stored]
+        stored = store.store_newer(connection, caller, self._rows, now=now)
+        for kind, rows in self._rows.items():
+            older = [entry_id for entry_id in rows if entry_id not in stored[kind]]
             if older:
-                known = store.versions(self._session, kind, self._caller.patient_id, older)
+                known = store.versions(connection, kind, caller.patient_id, older)
                 for entry_id in older:
-                    place, row = of_kind[entry_id]
-                    same = known[entry_id] == (row["revision"], self._caller.device_id)
-                    self._receipts[place].outcome = "unchanged" if same else "superseded"
-        return self._receipts, accepted
+                    same = known[entry_id] == (rows[entry_id]["revision"], caller.device_id)
+                    self._receipts[self._places[kind, entry_id]].outcome = "unchanged" if same else "superseded"
+        return self._receipts, sum(len(ids) for ids in stored.values())
 
 
 def changes_since(session: Session, caller: DeviceCaller, cursor: str, *, limit: int, now: datetime) -> ChangesOut:

@@ -1,15 +1,18 @@
 """The SQL of the exchange: versions of entries in, entries of all kinds out in the order of their change."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+import psycopg
+from sqlalchemy import text
 from sqlmodel import Session
 
+from backend.accounts.tokens import DeviceCaller
 from backend.diary.tables import Attack, Note, PeakFlow, Questionnaire, Symptoms, TriggerExposure
 from backend.medication.tables import InhalerUse
 from backend.patients.entry import Entry
@@ -30,6 +33,7 @@ TABLE_OF_KIND: Mapping[str, type[Entry]] = {
 ENVELOPE = tuple(Entry.model_fields)
 # Kept beside the blows so that queries need not unpack them; the wire carries the blows alone.
 DERIVED = frozenset({"litres_per_min"})
+SAME_IN_A_BATCH = frozenset({"patient_id", "device_id", "received_at"})
 
 
 def columns_of(table: type[Entry]) -> tuple[str, ...]:
@@ -40,24 +44,29 @@ def body_columns_of(table: type[Entry]) -> tuple[str, ...]:
     return tuple(name for name in columns_of(table) if name not in ENVELOPE and name not in DERIVED)
 
 
-def _upsert(table: type[Entry]) -> TextClause:
+def _upsert(table: type[Entry]) -> str:
     name, columns = str(table.__tablename__), columns_of(table)
     listed = ", ".join(columns)
+    values = ", ".join(f"%({column})s" if column in SAME_IN_A_BATCH else f"sent.{column}" for column in columns)
     replaced = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in ("patient_id", "id"))
-    return text(f"""
-        INSERT INTO {name} AS stored ({listed})
-        SELECT {listed} FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json))
-        ON CONFLICT (patient_id, id) DO UPDATE SET {replaced}
-        WHERE (stored.revision, stored.device_id) < (excluded.revision, excluded.device_id)
-        RETURNING id
-    """)  # noqa: S608 (names of our own tables and columns)
+    # The ids go back only if some row was not newer, which is rare.
+    return f"""
+        WITH stored AS (
+            INSERT INTO {name} AS known ({listed})
+            SELECT {values} FROM json_populate_recordset(NULL::{name}, %(rows)s::json) AS sent
+            ON CONFLICT (patient_id, id) DO UPDATE SET {replaced}
+            WHERE (known.revision, known.device_id) < (excluded.revision, excluded.device_id)
+            RETURNING id
+        )
+        SELECT CASE WHEN count(*) < %(count)s THEN coalesce(array_agg(id), ARRAY[]::uuid[]) END FROM stored
+    """  # noqa: S608 (names of our own tables and columns)
 
 
-def _versions(table: type[Entry]) -> TextClause:
-    return text(f"""
+def _versions(table: type[Entry]) -> str:
+    return f"""
         SELECT id, revision, device_id FROM {table.__tablename__}
-        WHERE patient_id = :patient_id AND id = ANY(CAST(:ids AS uuid[]))
-    """)  # noqa: S608
+        WHERE patient_id = %(patient_id)s AND id = ANY(%(ids)s)
+    """  # noqa: S608
 
 
 def _changed(kind: str, table: type[Entry]) -> str:
@@ -78,18 +87,52 @@ CHANGED = text(
 )
 
 
+BEGIN_EXCHANGE = """
+    WITH phone AS (
+        UPDATE device SET last_seen_at = %(now)s, clock_ahead_seconds = %(clock_ahead_seconds)s
+        WHERE id = %(device_id)s AND patient_id = %(patient_id)s RETURNING push_token
+    )
+    UPDATE patient SET last_change = last_change + %(count)s FROM phone WHERE patient.id = %(patient_id)s
+    RETURNING last_change, born_on, phone.push_token,
+        ARRAY(SELECT inhaler.id FROM inhaler WHERE inhaler.patient_id = %(patient_id)s),
+        ARRAY(SELECT version FROM action_plan WHERE action_plan.patient_id = %(patient_id)s)
+"""
+MOVE_PUSH_ADDRESS = """
+    UPDATE device SET push_token =
+        CASE WHEN id = %(device_id)s AND patient_id = %(patient_id)s THEN %(push_token)s::varchar END
+    WHERE push_token = %(push_token)s OR (id = %(device_id)s AND patient_id = %(patient_id)s)
+"""
+
+Pipeline = psycopg.Connection[tuple[Any, ...]]
+
+
 @dataclass(frozen=True)
 class Exchange:
-    """The patient's side of one request: what was known before it."""
+    """What was known of the patient before the batch."""
 
     first_change: int
     born_on: date | None
+    inhaler_ids: frozenset[UUID]
+    plan_versions: frozenset[int]
+
+
+@contextmanager
+def pipeline(session: Session) -> Iterator[Pipeline]:
+    """The session's own connection and transaction, in psycopg's pipeline mode.
+
+    Statements are sent without waiting for each other's answers: waiting is where a sync spends its time. Within it the
+    session itself may only execute what returns no rows.
+    """
+    connection = session.connection().connection.driver_connection
+    if not isinstance(connection, psycopg.Connection):
+        raise TypeError("the exchange needs a psycopg connection")
+    with connection.pipeline():
+        yield connection
 
 
 def begin_exchange(
-    session: Session,
-    patient_id: UUID,
-    device_id: UUID,
+    connection: Pipeline,
+    caller: DeviceCaller,
     *,
     count: int,
     now: datetime,
@@ -101,37 +144,20 @@ def begin_exchange(
     None if the phone is not, or no longer, one of the patient's. A `push_token` moves to this phone and patient from
     any other, so that nobody's messages reach a phone that changed hands.
     """
-    connection = session.connection()
-    row = connection.execute(
-        text("""
-            WITH phone AS (
-                UPDATE device SET last_seen_at = :now, clock_ahead_seconds = :clock_ahead_seconds
-                WHERE id = :device_id AND patient_id = :patient_id RETURNING push_token
-            )
-            UPDATE patient SET last_change = last_change + :count FROM phone WHERE patient.id = :patient_id
-            RETURNING last_change, born_on, phone.push_token
-        """),
-        {
-            "now": now,
-            "clock_ahead_seconds": clock_ahead_seconds,
-            "device_id": device_id,
-            "patient_id": patient_id,
-            "count": count,
-        },
-    ).first()
+    known = {
+        "now": now,
+        "clock_ahead_seconds": clock_ahead_seconds,
+        "device_id": caller.device_id,
+        "patient_id": caller.patient_id,
+        "count": count,
+    }
+    row = connection.execute(BEGIN_EXCHANGE, known).fetchone()
     if row is None:
         return None
-    last_change, born_on, known_token = row
+    last_change, born_on, known_token, inhaler_ids, plan_versions = row
     if push_token is not None and push_token != known_token:
-        connection.execute(
-            text("""
-                UPDATE device SET push_token =
-                    CASE WHEN id = :device_id AND patient_id = :patient_id THEN CAST(:push_token AS varchar) END
-                WHERE push_token = :push_token OR (id = :device_id AND patient_id = :patient_id)
-            """),
-            {"device_id": device_id, "patient_id": patient_id, "push_token": push_token},
-        )
-    return Exchange(first_change=last_change - count + 1, born_on=born_on)
+        connection.execute(MOVE_PUSH_ADDRESS, known | {"push_token": push_token})
+    return Exchange(last_change - count + 1, born_on, frozenset(inhaler_ids), frozenset(plan_versions))
 
 
 def note_seen(session: Session, patient_id: UUID, device_id: UUID, *, now: datetime) -> bool:
@@ -143,15 +169,27 @@ def note_seen(session: Session, patient_id: UUID, device_id: UUID, *, now: datet
     return seen.first() is not None
 
 
-def store_newer(session: Session, kind: str, rows: Sequence[Row]) -> set[UUID]:
-    """Keep each row that is newer than the version stored, and return the ids of those. No id may come twice."""
-    stored = session.connection().execute(UPSERTS[kind], {"rows": json.dumps(rows)})
-    return set(stored.scalars())
+def store_newer(
+    connection: Pipeline, caller: DeviceCaller, rows_by_kind: Mapping[str, Mapping[UUID, Row]], *, now: datetime
+) -> dict[str, set[UUID]]:
+    """Keep each row that is newer than the version stored; the ids of those, by kind. One statement a kind."""
+    shared = {"patient_id": caller.patient_id, "device_id": caller.device_id, "received_at": now}
+    cursors = {
+        kind: connection.execute(
+            UPSERTS[kind], shared | {"rows": json.dumps(list(rows.values())), "count": len(rows)}, prepare=True
+        )
+        for kind, rows in rows_by_kind.items()
+    }
+    stored = {}
+    for kind, cursor in cursors.items():
+        [(ids,)] = cursor.fetchall()
+        stored[kind] = set(rows_by_kind[kind] if ids is None else ids)
+    return stored
 
 
-def versions(session: Session, kind: str, patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, tuple[int, UUID]]:
+def versions(connection: Pipeline, kind: str, patient_id: UUID, ids: Sequence[UUID]) -> dict[UUID, tuple[int, UUID]]:
     """(revision, device id) of the stored entries among `ids`."""
-    found = session.connection().execute(VERSIONS[kind], {"patient_id": patient_id, "ids": list(ids)})
+    found = connection.execute(VERSIONS[kind], {"patient_id": patient_id, "ids": list(ids)})
     return {entry_id: (revision, device_id) for entry_id, revision, device_id in found}
 
 
