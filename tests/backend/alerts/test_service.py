@@ -51,8 +51,8 @@ def red(at: datetime, recovered_at: datetime | None = None, flag: str = "red_zon
 
 
 def alerts(session: Session) -> list[Alert]:
-    session.expire_all()
-    return list(session.exec(select(Alert).order_by(col(Alert.triggered_at), col(Alert.resolved_at))).all())
+    query = select(Alert).order_by(col(Alert.triggered_at), col(Alert.resolved_at))
+    return list(session.exec(query.execution_options(populate_existing=True)).all())
 
 
 def raised(session: Session, patient: Patient) -> Alert:
