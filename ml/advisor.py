@@ -209,26 +209,28 @@ class Advisor:
         chosen: Index,
         weights: UtilityWeights,
     ) -> list[tuple[PreAction, ...]]:
-        a, everyone = self.assumptions, np.arange(len(h))
+        a = self.assumptions
         wanted, target = a["pre_actions"]["adherence_wanted"], a["pre_actions"]["adherence_target"]
         reached = self._present(h, np.maximum(h.adherence, target), h.delivered)
         taught = self._present(h, h.adherence, np.ones(len(h)))
         adherence_known = _adherence_known(patients, chosen)
         technique = patients.technique_correct[chosen]
-        found: list[list[PreAction]] = [[] for _ in everyone]
+        found: list[list[PreAction]] = [[] for _ in range(len(h))]
         for code, better, due, known in (
             ("adherence", reached, h.present.scheduled & (~adherence_known | (h.adherence < wanted)), adherence_known),
             ("technique", taught, technique != 1, ~np.isnan(technique)),
         ):
-            candidates = Candidates(everyone, better.exposure, better.ics_micrograms_per_day, np.zeros(len(h)))
+            name: Literal["adherence", "technique"] = "adherence" if code == "adherence" else "technique"
+            for place in np.flatnonzero(due & ~known).tolist():
+                found[place].append(PreAction(name, False, None, None))
+            owner = np.flatnonzero(due & known)
+            candidates = Candidates(
+                owner, better.exposure[owner], better.ics_micrograms_per_day[owner], np.zeros(len(owner))
+            )
             gains = draw_gains(drawn, present, candidates, weights)
             averted, days = _estimates(gains.attacks_averted, a), _estimates(gains.controlled_days_gained, a)
-            name: Literal["adherence", "technique"] = "adherence" if code == "adherence" else "technique"
-            for place in np.flatnonzero(due).tolist():
-                measured = bool(known[place])
-                found[place].append(
-                    PreAction(name, measured, averted[place] if measured else None, days[place] if measured else None)
-                )
+            for place, fewer_attacks, more_days in zip(owner.tolist(), averted, days, strict=True):
+                found[place].append(PreAction(name, True, fewer_attacks, more_days))
         return [tuple(actions) for actions in found]
 
 

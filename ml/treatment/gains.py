@@ -76,7 +76,7 @@ def _gamma_draws(shape: float, attacks: Float64) -> Float64:
 
 @dataclass(frozen=True, slots=True)
 class PatientDraws:
-    """For each patient: attacks a year and log odds of control now, and the own effects, all (n, DRAWS[, ...])."""
+    """For each patient: attacks a year and log odds of control now (n, DRAWS); own effects (n, classes, DRAWS)."""
 
     attacks_per_year: Float64
     log_odds: Float64
@@ -91,29 +91,39 @@ class PatientDraws:
 def draw_patients(h: Histories, attacks: AttackPosterior, control: ControlPosterior, present: Present) -> PatientDraws:
     for_effects, for_control, _ = _points()
     root = np.linalg.cholesky(attacks.covariance)
-    own = attacks.mean[:, None, :] + for_effects @ np.swapaxes(root, 1, 2)
-    level, effects = np.exp(own[..., 0]), own[..., 1:]
-    expected = (
-        attacks.expected_untreated[:, None]
-        * level[h.row_patient]
-        * np.exp(-np.einsum("rc,rsc->rs", h.row_exposure, effects[h.row_patient]))
-    )
+    own = attacks.mean[:, :, None] + root @ for_effects.T
+    level, effects = np.exp(own[:, 0]), own[:, 1:]
+    cut = _times(h.row_exposure, effects, h.row_patient)
+    expected = attacks.expected_untreated[:, None] * level[h.row_patient] * np.exp(-cut)
     frailty = _gamma_draws(attacks.shape, h.summed(h.weight * h.attacks)) / (attacks.shape + h.summed(expected))
-    cut = np.einsum("nc,nsc->ns", present.exposure, effects + attacks.confounding)
+    cut = np.einsum("nc,ncs->ns", present.exposure, effects + attacks.confounding[:, None])
     now = frailty * attacks.level[:, None] * level * np.exp(-cut)
     control_root = np.linalg.cholesky(control.covariance)
-    levels = control.mean[:, None, :] + for_control @ np.swapaxes(control_root, 1, 2)
-    log_odds = levels[..., 0] + np.einsum("nc,nsc->ns", present.exposure, levels[..., 1:])
-    return PatientDraws(now, log_odds, effects, levels[..., 1:])
+    levels = control.mean[:, :, None] + control_root @ for_control.T
+    log_odds = levels[:, 0] + np.einsum("nc,ncs->ns", present.exposure, levels[:, 1:])
+    return PatientDraws(now, log_odds, effects, levels[:, 1:])
+
+
+def _times(exposures: Float64, effects: Float64, owner: Index) -> Float64:
+    """(rows, DRAWS): each row's exposure times its owner's draws; `owner` ascending.
+
+    Rows are laid out in a rectangle, patients by rank within the patient: one batched product, and no copy of the draws
+    for every row.
+    """
+    counts = np.bincount(owner, minlength=len(effects))
+    rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    laid_out = np.zeros((len(effects), int(counts.max(initial=0)), exposures.shape[1]))
+    laid_out[owner, rank] = exposures
+    return np.asarray((laid_out @ effects)[owner, rank])
 
 
 def draw_gains(drawn: PatientDraws, present: Present, candidates: Candidates, weights: UtilityWeights) -> Draws:
     owner = candidates.owner
     change = candidates.exposure - present.exposure[owner]
-    cut = np.einsum("oc,osc->os", change, drawn.effects[owner])
+    cut = _times(change, drawn.effects, owner)
     averted = -drawn.attacks_per_year[owner] * np.expm1(-cut)
     log_odds = drawn.log_odds[owner]
-    moved = log_odds + np.einsum("oc,osc->os", change, drawn.responses[owner])
+    moved = log_odds + _times(change, drawn.responses, owner)
     days = DAYS_PER_YEAR * (special.expit(moved) - special.expit(log_odds))
     ics_change = candidates.ics_micrograms_per_day - present.ics_micrograms_per_day[owner]
     burden = (
