@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -29,6 +29,7 @@ DELIVER_EVERY_SECONDS = 0.5
 BEAT_EVERY_SECONDS = 5
 # Local midnights fall on quarters of an hour somewhere; a minute late is soon enough.
 NEW_DAY_EVERY_SECONDS = 60
+STUCK_AFTER = timedelta(seconds=60)
 PATIENTS_AT_ONCE = 200
 DELIVERIES_AT_ONCE = 100
 
@@ -52,11 +53,14 @@ class Worker:
         self.jitter = jitter or random.Random()
         self.name = f"{socket.gethostname()}-{os.getpid()}"
         self.stopping = threading.Event()
+        self.assessed_at = clock()
 
     def assess(self) -> None:
         """Until nothing is due."""
         while not self.stopping.is_set():
-            if assess_due(self.new_session, self.forecaster, self.clock(), PATIENTS_AT_ONCE) == 0:
+            done = assess_due(self.new_session, self.forecaster, self.clock(), PATIENTS_AT_ONCE)
+            self.assessed_at = self.clock()
+            if done == 0:
                 return
 
     def deliver(self) -> None:
@@ -67,6 +71,10 @@ class Worker:
                 return
 
     def beat(self) -> None:
+        """Only while assessments go on: a worker that ticks and does nothing must not look alive."""
+        if self.clock() - self.assessed_at > STUCK_AFTER:
+            logger.error("no assessment round has ended for %s", self.clock() - self.assessed_at)
+            return
         with self.new_session() as session:
             beat(session, self.name, now=self.clock())
             session.commit()

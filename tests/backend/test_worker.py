@@ -192,6 +192,21 @@ def test_a_red_reading_of_a_patient_marked_twice_is_one_alert(engine: Engine) ->
         assert len(session.exec(select(Alert)).all()) == 2
 
 
+def test_a_worker_that_ends_no_round_stops_its_heartbeat(session: Session, clock: SettableClock) -> None:
+    def new_session() -> Session:
+        return Session(session.connection(), join_transaction_mode="create_savepoint", expire_on_commit=False)
+
+    worker = Worker(new_session, None, LogPush(), clock=clock)
+    started_at = clock.now
+    worker.beat()
+    clock.now = started_at + timedelta(minutes=5)
+    worker.beat()
+    assert last_beat(session) == started_at
+    worker.assess()
+    worker.beat()
+    assert last_beat(session) == clock.now
+
+
 def test_credentials_decide_how_pushes_leave(tmp_path: Path) -> None:
     assert isinstance(build_push(Settings(firebase_credentials=None)), LogPush)
     fcm = FcmServer()
