@@ -98,7 +98,7 @@ def _told(name: str, knowledge: str, outcomes: list[Outcome]) -> Iterator[Figure
     )
 
 
-def _averted(first: Float64, truth: Float64, share: float) -> float:
+def averted_by_treating(first: Float64, truth: Float64, share: float) -> float:
     """Attacks averted a patient-year when the `share` of patients who come `first` is given their treatment."""
     treated = np.argsort(-first, kind="stable")[: round(share * len(truth))]
     return float(truth[treated].sum() / len(truth))
@@ -120,7 +120,7 @@ def _trial(seed: int) -> dict[str, Outcome]:
     published = published_advisor()
     asked = trial.run(np.random.default_rng([seed, 1]), ASKED, all_low=True)
     share = float((asked.averted > WORTH_TREATING).mean())
-    oracle = _averted(asked.averted, asked.averted, share)
+    oracle = averted_by_treating(asked.averted, asked.averted, share)
     rule = _raised(asked.patients.eosinophils_per_microlitre, asked.patients.feno_ppb)
     found = {}
     for knowledge in ("randomised", "confounded"):
@@ -136,10 +136,10 @@ def _trial(seed: int) -> dict[str, Outcome]:
         more = np.array([o.ics_micrograms_per_day_change for each in priced for o in each.options if o.code == "high"])
         worth = asked.averted > STEROID_COUNTS.ics_100_micrograms_per_day_for_a_year * more / 100
         first, claimed, clear = _preference(priced)
-        averted = _averted(gain, asked.averted, share)
+        averted = averted_by_treating(gain, asked.averted, share)
         found[knowledge] = Outcome(
             of_oracle=averted / oracle,
-            rule_of_oracle=_averted(rule, asked.averted, share) / oracle,
+            rule_of_oracle=averted_by_treating(rule, asked.averted, share) / oracle,
             averted=averted,
             ranks=_ranks(advisor, asked.patients, trial.AS_OF, [[trial.HIGH]] * ASKED, asked.averted),
             claimed=claimed,
@@ -188,10 +188,10 @@ def _clinic(seed: int) -> dict[str, Outcome]:
     changes[everyone, now] = -np.inf
     best_change = changes.argmax(axis=1)
     share = float((changes.max(axis=1) > WORTH_TREATING).mean())
-    oracle = _averted(changes.max(axis=1), paid[everyone, best_change], share)
+    oracle = averted_by_treating(changes.max(axis=1), paid[everyone, best_change], share)
     by_rule = np.array([clinic.CODES.index(RULE[step]) for step in asked.step.tolist()])
     biomarkers = _raised(asked.patients.eosinophils_per_microlitre, asked.patients.feno_ppb)
-    rule = _averted(biomarkers, paid[everyone, by_rule], share)
+    rule = averted_by_treating(biomarkers, paid[everyone, by_rule], share)
     truly_best = np.array(
         [max(options, key=lambda r: gain[i, clinic.CODES.index(r.code)]).code for i, options in enumerate(legal)]
     )
@@ -212,7 +212,7 @@ def _clinic(seed: int) -> dict[str, Outcome]:
             # The first option that is a change: whom to treat at all is settled by the common share.
             first = next(o for o in advice[number].options if o.code != clinic.CODES[now[number]])
             expected[number], chosen[number] = first.gain.expected, clinic.CODES.index(first.code)
-        averted = _averted(expected, paid[everyone, chosen], share)
+        averted = averted_by_treating(expected, paid[everyone, chosen], share)
         first_codes, claimed, clear = _preference([each for each in advice if each.options])
         found[knowledge] = Outcome(
             of_oracle=averted / oracle,
