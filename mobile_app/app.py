@@ -14,6 +14,7 @@ from kivy.uix.floatlayout import FloatLayout
 from kivymd.app import MDApp
 
 from mobile_app import theme
+from mobile_app.data.clinic import Inhaler
 from mobile_app.data.credentials import Credentials
 from mobile_app.data.database import PhoneDatabase
 from mobile_app.data.entries import Entry
@@ -24,22 +25,30 @@ from mobile_app.data.sync import BackgroundSync, Synchroniser, SyncReport
 from mobile_app.device.ports import Clock, KeyStore, Telephone
 from mobile_app.locales import Wording
 from mobile_app.screens.add import AddScreen
-from mobile_app.screens.day_list import DayListScreen
+from mobile_app.screens.day_list import DayListScreen, EntryScreen
 from mobile_app.screens.emergency import EmergencyScreen
 from mobile_app.screens.enrol import EnrolScreen
-from mobile_app.screens.frame import Frame
+from mobile_app.screens.frame import TABS, Frame
+from mobile_app.screens.happenings import AttackScreen, NoteScreen, TriggerScreen
+from mobile_app.screens.more import MoreScreen
 from mobile_app.screens.peak_flow import PeakFlowScreen
+from mobile_app.screens.plan import MedicinesScreen, NewInhalerScreen, PlanScreen, TechniqueScreen
+from mobile_app.screens.preferences import PreferencesScreen
 from mobile_app.screens.puffs import PuffsScreen
 from mobile_app.screens.refused import RefusedScreen
 from mobile_app.screens.symptoms import SymptomsScreen
 from mobile_app.screens.today import TodayScreen
 from mobile_app.screens.trends import TrendsScreen
 from mobile_app.screens.when import WhenScreen
-from mobile_app.state.day_list import DayList
+from mobile_app.state.day_list import DayList, entry_in_words
 from mobile_app.state.diary_form import DiaryForm, PeakFlowForm, PuffsForm, SymptomsForm
 from mobile_app.state.emergency import Emergency
 from mobile_app.state.enrolment import Enrolment
+from mobile_app.state.happenings import AttackForm, NoteForm, TriggerForm
+from mobile_app.state.medicines import Medicines
 from mobile_app.state.open_diary import OpenDiary
+from mobile_app.state.plan import PlanPage
+from mobile_app.state.preferences import Preferences
 from mobile_app.state.sync_truth import SyncTruth
 from mobile_app.state.today import Today
 from mobile_app.state.trends import Trends
@@ -49,11 +58,17 @@ from mobile_app.state.when import When
 from mobile_app.widgets import breath_mark, chart, field, press, surface, text, zone_mark  # noqa: F401
 from mobile_app.widgets.surface import Page
 
-_FORMS: dict[str, type[DiaryForm]] = {form.kind: form for form in (PeakFlowForm, SymptomsForm, PuffsForm)}
+MORE = [[("medicines", "lungs")], [("preferences", "cog-outline")]]
+_FORMS: dict[str, type[DiaryForm]] = {
+    form.kind: form for form in (PeakFlowForm, SymptomsForm, PuffsForm, TriggerForm, AttackForm, NoteForm)
+}
 _FORM_SCREENS: dict[str, type[Any]] = {
     "peak_flow": PeakFlowScreen,
     "symptoms": SymptomsScreen,
     "inhaler_use": PuffsScreen,
+    "trigger": TriggerScreen,
+    "attack": AttackScreen,
+    "note": NoteScreen,
 }
 
 
@@ -197,6 +212,7 @@ class SoomApp(MDApp):
     def build(self) -> Any:
         """The root: an empty place that the frame fills, so that a new look or language can replace it."""
         theme.register_typeface()
+        self.wording.language = self._phone.setting("language", self.wording.language)
         self.place = FloatLayout()
         self._wear_look()
         self._build_frame()
@@ -222,11 +238,15 @@ class SoomApp(MDApp):
         )
         self.theme_cls.theme_style = "Dark" if theme.look.palette is theme.DARK else "Light"
 
-    def rebuild(self) -> None:
-        """Builds all screens anew, for another look or language, and returns to the tab that was shown."""
-        name = self.frame.page_name if self.frame is not None else "today"
+    def rebuild(self, name: str | None = None) -> None:
+        """Builds all screens anew, for another look or language, and returns to the page that was shown."""
+        name = name or (self.frame.page_name if self.frame is not None else "today")
         self.place.clear_widgets()
-        self._build_frame(name)
+        if name in TABS or name == "enrol":
+            self._build_frame(name)
+        else:
+            self._build_frame("more")
+            self._shown_frame.go(name)
 
     def _build_frame(self, name: str | None = None) -> None:
         self.frame = Frame(self.wording, self._routes())
@@ -241,6 +261,15 @@ class SoomApp(MDApp):
             "today": lambda: TodayScreen(Today(diary), self.truth, wording, self._shown_frame),
             "diary": lambda: DayListScreen(DayList(diary), wording, self._shown_frame),
             "trends": lambda: TrendsScreen(Trends(diary), wording, self._shown_frame),
+            "plan": lambda: PlanScreen(PlanPage(diary), wording, self._shown_frame),
+            "more": lambda: MoreScreen(MORE, wording, self._shown_frame),
+            "medicines": lambda: MedicinesScreen(Medicines(diary), wording, self._shown_frame),
+            "technique": lambda inhaler: TechniqueScreen(inhaler.name, Medicines(diary).technique(inhaler), wording),
+            "new_inhaler": self._new_inhaler,
+            "preferences": self._preferences,
+            "trigger": lambda: self._form(TriggerForm(diary)),
+            "attack": lambda: self._form(AttackForm(diary)),
+            "note": lambda: self._form(NoteForm(diary)),
             "add": lambda: AddScreen(wording, self._shown_frame),
             "peak_flow": lambda: self._form(PeakFlowForm(diary)),
             "symptoms": lambda: self._form(SymptomsForm(diary)),
@@ -260,8 +289,28 @@ class SoomApp(MDApp):
     def _enrolment(self) -> Enrolment:
         return Enrolment(self.wording, self.enrol, self.in_background, self._enrolled)
 
+    def _new_inhaler(self, inhaler: Inhaler) -> Page:
+        medicines = Medicines(self.diary)
+        return NewInhalerScreen(
+            inhaler.name,
+            lambda puffs: medicines.start_new(inhaler.id, puffs, None),
+            self.wording,
+            self._shown_frame,
+        )
+
+    def _preferences(self) -> Page:
+        return PreferencesScreen(
+            Preferences(self._phone, self.diary, self._apply_preferences), self.wording, self._shown_frame
+        )
+
+    def _apply_preferences(self) -> None:
+        self._wear_look()
+        self.rebuild("preferences")
+
     def _entry(self, entry: Entry) -> Page:
         kept = self.diary.journal.find(entry.kind, entry.id)
+        if entry.kind not in _FORMS:
+            return EntryScreen(entry_in_words(entry, self.diary), self.wording)
         return self._form(_FORMS[entry.kind](self.diary, kept.entry if kept else entry))
 
     def _form(self, form: DiaryForm) -> Page:

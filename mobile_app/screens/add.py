@@ -9,6 +9,9 @@ KINDS = {
     "peak_flow": "gauge",
     "symptoms": "emoticon-outline",
     "puffs": "weather-windy",
+    "trigger": "flower-pollen-outline",
+    "attack": "ambulance",
+    "note": "note-text-outline",
 }
 
 

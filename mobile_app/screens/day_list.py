@@ -11,7 +11,8 @@ from mobile_app.state.day_list import DayLine, DayList
 from mobile_app.theme import look
 from mobile_app.widgets import load_rules
 from mobile_app.widgets.press import Pressable, PushButton
-from mobile_app.widgets.surface import Notice, Page
+from mobile_app.widgets.surface import Card, Notice, Page
+from mobile_app.widgets.text import Words
 
 # How far from the end of the list older days are fetched, as a share of what is loaded.
 _FETCH_BELOW = 0.25
@@ -92,6 +93,18 @@ class DayListScreen(Page):
     def _scrolled(self, _: object, scroll_y: float) -> None:
         if scroll_y < _FETCH_BELOW:
             self.state.more()
+
+
+class EntryScreen(Page):
+    """An entry that is read and not corrected here, for instance answers to a control check."""
+
+    def __init__(self, words: tuple[str, str], wording: Wording) -> None:
+        super().__init__(title=wording.say("day_list.title"))
+        card = Card()
+        card.add_widget(Words(text=words[0], role="title"))
+        if words[1]:
+            card.add_widget(Words(text=words[1]))
+        self.add_widget(card)
 
 
 load_rules(__file__)

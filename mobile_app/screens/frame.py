@@ -15,7 +15,13 @@ from mobile_app.widgets import load_rules
 from mobile_app.widgets.press import Pressable
 from mobile_app.widgets.surface import Page, Toast
 
-TABS = {"today": "home-heart", "diary": "notebook-outline", "trends": "chart-line"}
+TABS = {
+    "today": "home-heart",
+    "diary": "notebook-outline",
+    "trends": "chart-line",
+    "plan": "clipboard-check-outline",
+    "more": "dots-horizontal",
+}
 
 
 class Tab(Pressable, BoxLayout):

@@ -8,7 +8,7 @@ from mobile_app.state.sync_truth import SyncTruth
 from mobile_app.state.today import DoseCard, ForecastCard, RelieverCard, Today, ZoneCard
 from mobile_app.widgets import load_rules
 from mobile_app.widgets.press import Pressable
-from mobile_app.widgets.surface import Card, Page, Row
+from mobile_app.widgets.surface import Card, Column, Notice, Page, Row
 from mobile_app.widgets.text import Words
 
 _TRUTH_ICON = {
@@ -81,6 +81,10 @@ class TruthLine(Pressable, Row):
     is_problem = BooleanProperty(False)
 
 
+class PressableNotice(Pressable, Notice):
+    """A notice that may lead somewhere."""
+
+
 class TodayScreen(Page):
     """Shows ``state`` and hands it every tap."""
 
@@ -102,8 +106,19 @@ class TodayScreen(Page):
         self.title = self.state.greeting
         body = self.ids.body
         body.clear_widgets()
-        body.add_widget(Words(text=self.state.date_line, tone="soft", role="label"))
+        head = Column(spacing="4dp")
+        head.add_widget(Words(text=self.state.date_line, tone="soft", role="label"))
+        self._truth_line = TruthLine()
+        self._truth_line.bind(on_release=lambda _: self._why_refused())
+        head.add_widget(self._truth_line)
+        body.add_widget(head)
+        self.tell_truth()
         self._zone(self.state.zone_card)
+        for news in self.state.news:
+            notice = PressableNotice(text=news.text, tone=news.tone, icon=news.icon)
+            if news.page is not None:
+                notice.bind(on_release=lambda _, page=news.page: self.frame.go(page))
+            body.add_widget(notice)
         self._ways()
         for reliever in self.state.relievers:
             self._reliever(reliever)
@@ -111,10 +126,6 @@ class TodayScreen(Page):
             self._dose(dose)
         self._check_in()
         self._forecast(self.state.forecast_card)
-        self._truth_line = TruthLine()
-        self._truth_line.bind(on_release=lambda _: self._why_refused())
-        body.add_widget(self._truth_line)
-        self.tell_truth()
 
     def _zone(self, card: ZoneCard) -> None:
         view = ZoneCardView(

@@ -12,6 +12,7 @@ BLOWS = 3
 LOWEST_LITRES_PER_MIN, HIGHEST_LITRES_PER_MIN = 30, 900
 # A blow this far below the best of its session is mostly a cough or a leak: 15 % of sessions in AAMOS-00 have one.
 _QUESTIONED_SHARE_OF_BEST = 0.7
+UNKNOWN_METER = "unknown"
 # Readings above this share of the personal best are mostly typing slips.
 _QUESTIONED_SHARE_OF_PERSONAL_BEST = 1.3
 _CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -157,7 +158,7 @@ class PeakFlowForm(DiaryForm):
             asked.append("blow_far_below_best")
         if self.plan and best > self.plan.personal_best_litres_per_min * _QUESTIONED_SHARE_OF_PERSONAL_BEST:
             asked.append("far_above_personal_best")
-        if self.plan and self.plan.meter and self.meter and self.plan.meter != self.meter:
+        if self.plan and self.meter not in ("", UNKNOWN_METER, self.plan.meter) and self.plan.meter:
             asked.append("other_meter_than_plan")
         return asked
 
@@ -171,7 +172,7 @@ class PeakFlowForm(DiaryForm):
         return self._keep(
             {
                 "blows_litres_per_min": blows,
-                "meter": self.meter[:60],
+                "meter": self.meter[:60] or UNKNOWN_METER,
                 "scale": self._diary.meter_scale,
                 "bronchodilator": self.bronchodilator,
                 "action_zone": self.zone,

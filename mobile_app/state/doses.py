@@ -35,9 +35,20 @@ def maintenance_puffs(entries: Iterable[KeptEntry], inhaler_id: str) -> int:
 
 
 def doses_taken(entries: Iterable[KeptEntry], inhaler: Inhaler) -> int:
-    """Whole maintenance doses of a day, never more than prescribed: extra doses do not make up for missed days."""
-    puffs = maintenance_puffs(entries, inhaler.id)
-    return min(puffs // max(inhaler.puffs_per_dose or 1, 1), inhaler.doses_per_day or 0)
+    """Whole maintenance doses of a day, never more than prescribed: extra doses do not make up for missed days.
+
+    A day reported "as usual" or "more" counts as complete; "less" and "unsure" count only what was logged.
+    """
+    expected = inhaler.doses_per_day or 0
+    day = list(entries)
+    if any(
+        kept.entry.kind == "inhaler_use"
+        and kept.entry.value["inhaler_id"] == inhaler.id
+        and kept.entry.value.get("amount") in ("as_usual", "more")
+        for kept in day
+    ):
+        return expected
+    return min(maintenance_puffs(day, inhaler.id) // max(inhaler.puffs_per_dose or 1, 1), expected)
 
 
 def ceiling(inhaler: Inhaler, puffs_today: int) -> str | None:

@@ -10,6 +10,7 @@ from mobile_app.data.journal import KeptEntry
 from mobile_app.state.diary_form import inhaler_use
 from mobile_app.state.doses import ceiling, doses_taken, puffs_on_day
 from mobile_app.state.open_diary import OpenDiary
+from mobile_app.state.plan import PlanPage
 from mobile_app.state.warning_signs import standing_warning
 
 # A forecast older than this says nothing about the coming week.
@@ -26,6 +27,16 @@ class ZoneCard:
     detail: str
     steps: list[str]
     is_emergency: bool
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something from the clinic that wants to be read; ``page`` is where it leads, if anywhere."""
+
+    text: str
+    tone: str
+    icon: str
+    page: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +144,21 @@ class Today:
             instructions.get(zone, []),
             False,
         )
+
+    @property
+    def news(self) -> list[News]:
+        """An unread plan, and the clinic's open messages, the most serious first."""
+        news = []
+        plan_page = PlanPage(self._diary)
+        if plan_page.plan is not None and plan_page.is_unread:
+            text = self._diary.wording.say("plan.new_short", doctor=plan_page.plan.signed_by)
+            news.append(News(text, "warm", "file-document-edit-outline", "plan"))
+        tones = {"red": ("red", "alert-circle-outline"), "amber": ("yellow", "alert-outline")}
+        items = [item for item in self._diary.clinic.inbox() if item.resolved_at is None]
+        for item in sorted(items, key=lambda one: one.level != "red"):
+            tone, icon = tones.get(item.level, ("primary", "message-text-outline"))
+            news.append(News("\n".join(part for part in (item.title, item.text) if part), tone, icon, None))
+        return news
 
     def _card_without_reading(self) -> ZoneCard:
         say = self._diary.wording.say

@@ -1,6 +1,6 @@
 """A labelled line to type into."""
 
-from kivy.properties import StringProperty
+from kivy.properties import BooleanProperty, StringProperty
 
 from mobile_app.widgets import load_rules
 from mobile_app.widgets.surface import Column
@@ -12,6 +12,8 @@ class Field(Column):
     label = StringProperty("")
     hint = StringProperty("")
     input_type = StringProperty("text")
+    is_long = BooleanProperty(False)
+    is_secret = BooleanProperty(False)
 
 
 load_rules(__file__)

@@ -49,7 +49,10 @@ class PushButton(Pressable, Words):
     def with_icon(self, icon: str, label: str) -> str:
         """The markup of symbol and words in one line, so that both wrap and centre together."""
         words: str = escape_markup(label)
-        return f"[font=Icons]{md_icons[icon]}[/font]  {words}" if icon else words
+        if not icon:
+            return words
+        symbol = f"[font=Icons]{md_icons[icon]}[/font]"
+        return f"{symbol}  {words}" if words else symbol
 
 
 class IconButton(Pressable, AnchorLayout):

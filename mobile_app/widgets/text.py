@@ -1,10 +1,24 @@
 """Text and symbols."""
 
+import re
+from functools import lru_cache
+
+from kivy.core.text import Label as TextMeasure
 from kivy.properties import BooleanProperty, ListProperty, NumericProperty, StringProperty
 from kivy.uix.label import Label
 from kivymd.icon_definitions import md_icons
 
+from mobile_app.theme import look
 from mobile_app.widgets import load_rules
+
+_MARKUP = re.compile(r"\[font=Icons\].*?\[/font\]|\[/?[a-z]+[^\]]*\]")
+_LEAST_ROOM = 20
+_SMALLEST_SHRINK = 0.5
+
+
+@lru_cache(maxsize=2048)
+def _width_of(word: str, font_name: str, font_size: float) -> float:
+    return float(TextMeasure(font_name=font_name, font_size=font_size).get_extents(word)[0])
 
 
 class Words(Label):
@@ -19,6 +33,27 @@ class Words(Label):
     # As wide as the words on one line, instead of wrapping.
     hugs = BooleanProperty(False)
     least_width = NumericProperty(0)
+    # Below 1 when the longest word would not fit: it is written smaller rather than broken in two.
+    shrink = NumericProperty(1.0)
+
+    def on_width(self, *_: object) -> None:
+        """Another width may need another size."""
+        self._fit_longest_word()
+
+    def on_text(self, *_: object) -> None:
+        """Other words may need another size."""
+        self._fit_longest_word()
+
+    def _fit_longest_word(self) -> None:
+        room = self.width - 2 * self.inset
+        if self.hugs or room < _LEAST_ROOM:
+            return
+        full_size = look.size(self.role)
+        words = _MARKUP.sub(" ", self.text).split() if self.markup else self.text.split()
+        # Most words are short enough by any measure; only the others are measured.
+        doubtful = [word for word in words if len(word) * full_size > room]
+        widest = max((_width_of(word, self.font_name, full_size) for word in doubtful), default=0.0)
+        self.shrink = max(_SMALLEST_SHRINK, 0.98 * room / widest) if widest > room else 1.0
 
     def wanted_width(self, texture_width: float) -> float:
         """The width of a text that hugs its words."""

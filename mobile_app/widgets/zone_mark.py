@@ -35,7 +35,7 @@ class ZoneMark(AnchorLayout):
         self._symbol.tint = look.colour("soft" if self.zone == "none" else f"on_{self.zone}")
         # In a triangle the middle of the area lies below the middle of the box.
         self.padding = [0, side * 0.22, 0, 0] if self.zone == "yellow" else [0, 0, 0, 0]
-        self._symbol.font_size = side * (0.42 if self.zone == "yellow" else 0.5)
+        self._symbol.font_size = side * (0.46 if self.zone == "yellow" else 0.5)
         self.canvas.before.clear()
         with self.canvas.before:
             if self.zone == "none":

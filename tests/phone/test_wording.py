@@ -41,13 +41,15 @@ def test_every_text_that_a_screen_asks_for_exists() -> None:
 
 def test_no_text_is_left_that_nobody_asks_for() -> None:
     everything = "\n".join(file.read_text(encoding="utf-8") for file in SOURCES)
-    starts = {found[2].split("{")[0] for found in KEY.findall(everything) if "{" in found[2]}
+    starts = {found[2].split("{")[0] for found in KEY.findall(everything) if "{" in found[2]} - {""}
     unused = [
         key
         for key in catalogue("en")
         if key not in everything
         and key.removesuffix("_one") not in everything
         and not any(key.startswith(start) for start in starts)
+        # Lists of ways (More, New entry) ask for the title of each page by its name.
+        and not key.endswith(".title")
     ]
     assert unused == []
 

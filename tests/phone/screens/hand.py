@@ -1,5 +1,6 @@
 """A hand and an eye for the app: touches what a person would touch, waits for what they would wait for, photographs."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from kivy.uix.widget import Widget
 
 from mobile_app.app import SoomApp
 
+# SOOM_PHOTOS=1 fills tests/output/phone.
+WANTS_PHOTOS = os.environ.get("SOOM_PHOTOS") == "1"
 PHOTOS = Path(__file__).parents[2] / "output" / "phone"
 
 
@@ -47,7 +50,7 @@ class Hand:
 
     def words(self) -> list[str]:
         """Everything that can be read."""
-        return [w.text for w in self.everything() if isinstance(w, Label) and w.text and _is_seen(w)]
+        return [w.text for w in self.everything() if isinstance(w, Label) and w.text and is_seen(w)]
 
     def sees(self, words: str) -> bool:
         """Whether those words stand somewhere on the page, scrolled to or not."""
@@ -57,7 +60,7 @@ class Hand:
         """The widget with that label or text. Raises NotInView."""
         exact, partial = [], []
         for widget in self.everything():
-            if not _is_seen(widget):
+            if not is_seen(widget):
                 continue
             for text in (getattr(widget, "label", ""), getattr(widget, "text", "")):
                 if text == words:
@@ -105,19 +108,22 @@ class Hand:
         field.ids.input.focus = False
         self.frames()
 
-    def photo(self, name: str) -> Path:
-        """Photographs the window."""
+    def photo(self, name: str) -> None:
+        """Photographs the window, when photographs are wanted: Mesa needs a fifth of a second for each."""
+        if not WANTS_PHOTOS:
+            return
         self.wait_for(lambda: self.app.frame is not None and self.app.frame.page.opacity == 1, "the page is in view")
-        PHOTOS.mkdir(parents=True, exist_ok=True)
         file = PHOTOS / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         self.frames(8)
         self.app.place.export_to_png(str(file))
-        return file
 
     def tall_photo(self, name: str) -> None:
         """Photographs the page as far as it scrolls, one window at a time."""
         self.photo(name)
+        if not WANTS_PHOTOS:
+            return
         scrolls = [w for w in self.everything() if isinstance(w, ScrollView)]
         if not scrolls:
             return
@@ -149,7 +155,8 @@ def _walk(widget: Widget) -> Iterator[Widget]:
         yield from _walk(child)
 
 
-def _is_seen(widget: Any) -> bool:
+def is_seen(widget: Any) -> bool:
+    """Whether neither it nor anything around it is hidden or switched off."""
     above = widget
     while above is not None and above is not above.parent:
         if above.opacity == 0 or getattr(above, "disabled", False):

@@ -1,0 +1,106 @@
+"""Every page in every language, on the narrowest phone, at the smallest and the largest text."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from kivy.core.text import Label as Measure
+from kivy.uix.label import Label
+
+from mobile_app.locales import LANGUAGES
+from mobile_app.state.open_diary import OpenDiary
+from tests.fakes.soom_server import SoomServerFake
+from tests.phone.conftest import papers, plan_wire
+from tests.phone.scenes import two_months
+from tests.phone.screens.conftest import Start
+from tests.phone.screens.hand import Hand, is_seen
+
+NARROW = (320, 700)
+
+
+def pages(diary: OpenDiary) -> dict[str, dict[str, Any]]:
+    """Every page by name, with what it needs to be shown."""
+    inhalers = diary.clinic.inhalers()
+    reading = diary.journal.latest("peak_flow")
+    assert reading is not None
+    plain = (
+        "today diary trends plan more add peak_flow symptoms puffs trigger attack note medicines preferences "
+        "emergency refused enrol"
+    )
+    return {
+        **{name: {} for name in plain.split()},
+        "entry": {"entry": reading.entry},
+        "technique": {"inhaler": inhalers[0]},
+        "new_inhaler": {"inhaler": inhalers[1]},
+    }
+
+
+def fill(diary: OpenDiary) -> None:
+    """A diary in which every page has something to show."""
+    diary.clinic.absorb(papers())
+    diary.clinic.absorb({"plan": plan_wire(2, personal_best_litres_per_min=520)})
+    two_months(diary, days=8)
+    diary.record("attack", {"systemic_steroids": True, "emergency_visit": True, "source": "self"})
+    diary.record("trigger", {"trigger": "weather_change", "note": None})
+    now = diary.moment(diary.clock.now() + timedelta(minutes=1))
+    diary.record("peak_flow", {"blows_litres_per_min": [210], "action_zone": "red", "plan_version": 2}, now)
+    diary.database.keep_setting("contacts", [{"name": "Jun", "number": "010-1234-5678"}])
+
+
+def show(hand: Hand, name: str, arguments: dict[str, Any]) -> None:
+    """Shows a page on top of the one before, or the tab."""
+    assert hand.app.frame is not None
+    hand.app.frame.go(name, **arguments)
+
+
+def cut_off(hand: Hand) -> Iterator[str]:
+    """Texts that do not fit: wider than their place, or with a word that is broken in two."""
+    for widget in hand.everything():
+        if not isinstance(widget, Label) or not widget.text or not is_seen(widget) or widget.width < 2:
+            continue
+        left, _ = widget.to_window(widget.x, widget.y)
+        if widget.texture_size[0] > widget.width + 2 or left < -1 or left + widget.width > NARROW[0] + 1:
+            yield f"{widget.text!r}: {widget.texture_size[0]} wide in {widget.width:.0f} at {left:.0f}"
+        if widget.text_size[0] is None or "[font" in widget.text:
+            continue
+        for word in widget.text.split():
+            measure = Measure(text=word, font_name=widget.font_name, font_size=widget.font_size)
+            if measure.get_extents(word)[0] > widget.text_size[0] + 1:
+                yield f"{word!r} does not fit into {widget.text_size[0]:.0f}"
+
+
+@pytest.mark.parametrize("text_scale", [1.0, 2.0])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_is_cut_off(start: Start, language: str, text_scale: float) -> None:
+    hand = start(NARROW, language=language, text_scale=text_scale, welcomed=True, reduced_motion=True)
+    fill(hand.app.diary)
+    found: list[str] = []
+    for name, arguments in pages(hand.app.diary).items():
+        show(hand, name, arguments)
+        hand.frames(4)
+        found += [f"{name}: {text}" for text in cut_off(hand)]
+        hand.photo(f"narrow/{language}_{round(text_scale * 100)}_{name}")
+    assert found == [], "\n".join(found)
+
+
+def test_every_page_in_the_dark(start: Start) -> None:
+    hand = start(dark=True, welcomed=True, reduced_motion=True)
+    fill(hand.app.diary)
+    for name, arguments in pages(hand.app.diary).items():
+        show(hand, name, arguments)
+        hand.frames(4)
+        hand.photo(f"dark/{name}")
+
+
+def test_help_is_one_tap_away_from_every_page(start: Start, clinic: tuple[SoomServerFake, str]) -> None:
+    hand = start(welcomed=True, reduced_motion=True)
+    fill(hand.app.diary)
+    for name, arguments in pages(hand.app.diary).items():
+        if name == "emergency":
+            continue
+        show(hand, name, arguments)
+        hand.frames(2)
+        hand.tap("Help now")
+        assert hand.app.frame is not None
+        assert hand.app.frame.page_name == "emergency", name
