@@ -1,7 +1,7 @@
 """Adding patients and keeping their consent ledger."""
 
 from datetime import date, datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlmodel import Session, col, select
 
@@ -23,8 +23,11 @@ def add_patient(
     treatment_step: int | None = None,
     severe_attacks_last_year: int | None = None,
     consents: tuple[Purpose, ...] = (Purpose.CARE, Purpose.FORECASTING),
+    patient_id: UUID | None = None,
 ) -> Patient:
+    """Add a patient with open consents. `patient_id` is for importers that may run again."""
     patient = Patient(
+        id=patient_id or uuid4(),
         hospital_id=hospital_id,
         display_name=display_name,
         born_on=born_on,
