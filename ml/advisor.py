@@ -1,5 +1,6 @@
 """Orders the legal regimens of each patient by their own expected benefit. The legal set is given; a doctor decides."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,9 +18,10 @@ from ml.contract import (
     TreatmentRegimen,
     UtilityWeights,
 )
-from ml.treatment.assumptions import Assumptions, shipped
+from ml.treatment.assumptions import ASSUMPTIONS_FILE, Assumptions, shipped
 from ml.treatment.attacks import Population, attack_posterior, own_effects, published
 from ml.treatment.control import carried_to_attacks, control_posterior
+from ml.treatment.evidence import TRIALS_FILE
 from ml.treatment.gains import (
     Candidates,
     Draws,
@@ -40,12 +42,13 @@ PATIENTS_AT_ONCE = 512
 
 @dataclass(frozen=True, slots=True)
 class Advisor:
-    """`published_advisor()` knows the trials only; `ml.treatment.population.refit` adds a clinic's own data."""
+    """`published_advisor()` knows the trials only. `ml.treatment.population.refit` adds a clinic's own data; whoever
+    refits gives the result a `model_version` of its own."""
 
     population: Population
     assumptions: Assumptions
+    model_version: str
     model_id: str = MODEL_ID
-    model_version: str = MODEL_VERSION
 
     def advise(
         self,
@@ -243,8 +246,9 @@ class _Facts:
 
 
 def published_advisor() -> Advisor:
-    """The adviser as the published trials have it."""
-    return Advisor(published(shipped()), shipped())
+    """The adviser as the published trials have it; its version changes with every number in its data files."""
+    digest = hashlib.sha256(TRIALS_FILE.read_bytes() + ASSUMPTIONS_FILE.read_bytes()).hexdigest()
+    return Advisor(published(shipped()), shipped(), f"{MODEL_VERSION}-{digest[:8]}")
 
 
 def _has_steroid(regimen: TreatmentRegimen) -> bool:

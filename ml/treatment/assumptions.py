@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
+ASSUMPTIONS_FILE = FOLDER / "assumptions.toml"
 
 Assumptions = Mapping[str, Mapping[str, Any]]
 
 
 @cache
 def shipped() -> Assumptions:
-    return tomllib.loads((FOLDER / "assumptions.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(ASSUMPTIONS_FILE.read_text(encoding="utf-8"))

@@ -69,7 +69,7 @@ def _our_gain(seen: trial.VirtualTrial, asked: trial.VirtualTrial, randomised: b
     published = published_advisor()
     by_lot = np.full(len(seen.patients), randomised)
     population = refit(published.population, seen.patients, trial.AS_OF, by_lot, published.assumptions)
-    advisor = Advisor(population, published.assumptions)
+    advisor = Advisor(population, published.assumptions, "refitted")
     advice = advisor.advise(asked.patients, [[trial.HIGH]] * len(asked.patients), trial.AS_OF, ATTACKS_ONLY)
     return np.array([each.options[0].gain.expected for each in advice])
 

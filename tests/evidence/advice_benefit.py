@@ -129,7 +129,7 @@ def _trial(seed: int) -> dict[str, Outcome]:
         population = refit(
             published.population, seen.patients, trial.AS_OF, np.full(SEEN, randomised), published.assumptions
         )
-        advisor = Advisor(population, published.assumptions)
+        advisor = Advisor(population, published.assumptions, "refitted")
         advice = advisor.advise(asked.patients, [[trial.LOW, trial.HIGH]] * ASKED, trial.AS_OF, ATTACKS_ONLY)
         gain = np.array([o.gain.expected for each in advice for o in each.options if o.code == "high"])
         priced = advisor.advise(asked.patients, [[trial.LOW, trial.HIGH]] * ASKED, trial.AS_OF, STEROID_COUNTS)
@@ -204,7 +204,7 @@ def _clinic(seed: int) -> dict[str, Outcome]:
             seen = clinic.follow(p, seed + 100, SEEN, second_year=knowledge)
             by_lot = np.full(SEEN, knowledge == "randomised")
             population = refit(published.population, seen.patients, seen.as_of, by_lot, published.assumptions)
-            advisor = Advisor(population, published.assumptions)
+            advisor = Advisor(population, published.assumptions, "refitted")
         advice = advisor.advise(asked.patients, legal, asked.as_of, ATTACKS_ONLY)
         ready = np.array([each.status != "not_enough_data" for each in advice])
         expected, chosen = np.full(ASKED, -np.inf), now.copy()

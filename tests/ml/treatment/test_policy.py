@@ -27,7 +27,7 @@ def test_the_advice_averts_nearly_what_an_oracle_would_and_more_than_the_biomark
     seen = trial.run(np.random.default_rng(1), 1500, randomised=randomised)
     population = refit(PUBLISHED.population, seen.patients, trial.AS_OF, np.full(1500, randomised), shipped())
     asked = trial.run(np.random.default_rng(2), 1500, all_low=True)
-    advice = Advisor(population, shipped()).advise(
+    advice = Advisor(population, shipped(), "refitted").advise(
         asked.patients, [[trial.LOW, trial.HIGH]] * 1500, trial.AS_OF, ATTACKS_ONLY
     )
     gain = np.array([o.gain.expected for found in advice for o in found.options if o.code == "high"])

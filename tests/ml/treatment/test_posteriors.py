@@ -47,7 +47,7 @@ def test_with_known_effects_and_level_the_rate_is_the_conjugate_gamma() -> None:
         effects=replace(ADVISOR.population.effects, covariance=ADVISOR.population.effects.covariance * 1e-10),
     )
     person = Person((Stretch(LOW, attacks=3),), last_year=NOT_KNOWN)
-    advisor = Advisor(population, SURE)
+    advisor = Advisor(population, SURE, "refitted")
     h = prepare(patients([person]), np.array([0]), AS_OF, SURE)
     posterior = attack_posterior(h, population, *own_effects(h, population, SURE), SURE)
     now = posterior.level * np.exp(-h.row_exposure[0] @ posterior.mean[0, 1:])
