@@ -346,13 +346,7 @@ class TreatmentPatients:
     regimens: tuple[TreatmentRegimen, ...]
 
     def __post_init__(self) -> None:
-        for name in (
-            "age_years",
-            "eosinophils_per_microlitre",
-            "feno_ppb",
-            "severe_attacks_last_year",
-            "technique_correct",
-        ):
+        for name in (field.name for field in fields(self) if field.name in TREATMENT_RANGES):
             _check_column(name, getattr(self, name), np.float32, len(self.age_years))
             _check_range(name, getattr(self, name), TREATMENT_RANGES[name])
         periods = self.periods
@@ -368,8 +362,7 @@ class TreatmentPatients:
 class UtilityWeights:
     """What counts how much, in severe attacks: the clinic's own choice, shown with every advice.
 
-    The defaults are product decisions without a source: 100 uncontrolled days, or 1000 micrograms a day more inhaled
-    steroid for ten years, weigh as much as one severe attack.
+    The defaults are product decisions without a source: 100 uncontrolled days weigh as much as one severe attack.
     """
 
     severe_attack: float = 1.0
@@ -418,7 +411,7 @@ class TreatmentOption:
 class PreAction:
     """To be settled before any step up. Without a measurement (`measured` False) there is no estimate either.
 
-    The benefit is that of reaching the target (80 % of doses; correct technique) under the present regimen.
+    The benefit is that of reaching 80 % of doses, or a correct technique, under the present regimen.
     """
 
     code: Literal["adherence", "technique"]
