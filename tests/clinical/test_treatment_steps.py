@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.clinical.control import ControlClass
+from backend.clinical.guideline import edition
 from backend.clinical.ladder import Step, Track, describe, rungs
 from backend.clinical.medicines import Prescription, Regimen, Use, daily_ics
 from backend.clinical.red_flags import ANSWERABLE
-from backend.clinical.regimen_checks import is_legal
+from backend.clinical.regimen_checks import Problem, check_regimen, is_legal
 from backend.clinical.treatment_steps import (
     Against,
     ChecklistItem,
@@ -118,6 +119,64 @@ def test_more_attacks_never_make_stepping_down_easier(state: PatientState, first
     fewer = PatientState(**{**state.__dict__, "severe_attacks_last_year": few})
     more = PatientState(**{**state.__dict__, "severe_attacks_last_year": many})
     assert step_down_eligibility(more).eligible <= step_down_eligibility(fewer).eligible
+
+
+@pytest.mark.parametrize("age", [6, 8, 11, 12, 14, 17, 18, 40, 80])
+def test_from_every_rung_the_way_down_is_gradual_and_the_way_up_is_not_below(age: int) -> None:
+    quiet = PatientState(age, ControlClass.WELL_CONTROLLED, 200, 0)
+    poor = PatientState(age, ControlClass.UNCONTROLLED, 0, 1)
+    offered = 0
+    for rung in rungs(age):
+        dose = rung.micrograms_metered_a_day
+        for down in legal_adjustments(rung.regimen, quiet).adjustments[1:]:
+            offered += 1
+            assert down.direction is Direction.DOWN
+            assert (down.way_back, down.review_within_days) == (rung.regimen, (28, 42))
+            assert down.watch == tuple(RelapseSign)
+            assert down.regimen is not None
+            assert is_legal(down.regimen, age)
+            after = describe(down.regimen, age)
+            assert after is not None
+            if after.steroid == rung.steroid and after.micrograms_metered_a_day:
+                # The same dose without the LABA, or 25-50 % less.
+                without_laba = rung.has_laba and not after.has_laba and after.micrograms_metered_a_day == dose
+                assert without_laba or 0.5 <= after.micrograms_metered_a_day / dose <= 0.75
+            else:
+                assert rung.step.number <= 3, "only a low dose becomes as-needed, or another steroid"
+        for up in legal_adjustments(rung.regimen, poor).adjustments[1:]:
+            offered += 1
+            if up.direction is Direction.REFER:
+                continue
+            assert up.regimen is not None
+            assert is_legal(up.regimen, age)
+            assert up.step is not None
+            assert up.step.number >= rung.step.number
+            assert up.review_within_days == (60, 90)
+    assert offered > len(rungs(age))
+
+
+def test_between_two_reductions_lie_ninety_days() -> None:
+    def eligible(days: int) -> bool:
+        state = PatientState(40, ControlClass.WELL_CONTROLLED, 200, 0, days_since_reduction=days)
+        return step_down_eligibility(state).eligible
+
+    assert not eligible(89)
+    assert eligible(90)
+
+
+def test_high_dose_steroid_is_shown_with_its_end() -> None:
+    high = Regimen(
+        (
+            Prescription("fluticasone_salmeterol_500_50_dpi", Use.MAINTENANCE, 1, 2),
+            Prescription("salbutamol_100_pmdi", Use.AS_NEEDED, 2),
+        )
+    )
+    caution = next(f for f in check_regimen(high, 40) if f.problem is Problem.HIGH_DOSE_STEROID)
+    assert "3 to 6 months" in caution.message
+
+
+def test_very_low_dose_mart_for_a_child_is_one_inhalation_of_100_micrograms() -> None:
+    assert edition().number("steps.child_very_low_mart") == 100
 
 
 def test_the_checklist_stays_open_until_every_item_is_in_order() -> None:
