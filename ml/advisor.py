@@ -116,8 +116,7 @@ class Advisor:
         """Draws of what `regimens[j]` would bring to patient `owner[j]` (ascending) of `h`."""
         a = self.assumptions
         options = Prescriptions.of(regimens)
-        # Whoever has nothing scheduled now has no adherence of their own to go by.
-        adherence = np.where(h.present.scheduled, h.adherence, a["dose"]["usual_adherence"])[owner]
+        adherence = h.adherence[owner]
         candidates = Candidates(
             owner=owner,
             exposure=exposure(options, adherence, h.puffs[owner], h.delivered[owner], h.child[owner], a),
@@ -252,6 +251,9 @@ def published_advisor() -> Advisor:
 
 
 def _has_steroid(regimen: TreatmentRegimen) -> bool:
+    """Some inhaled steroid, and a scheduled one wherever a long-acting bronchodilator is scheduled (GINA)."""
+    if regimen.laba or regimen.lama:
+        return regimen.ics_micrograms_per_day > 0
     return regimen.ics_micrograms_per_day > 0 or regimen.reliever_ics_micrograms_per_puff > 0
 
 

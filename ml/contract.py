@@ -430,8 +430,8 @@ class TreatmentAdvice:
 
     `preferred` is the code of the first option when `status` is "ready", else None. "pre_actions_first": the first
     option is a step up and `pre_actions` are open. "no_clear_preference": no option is best with enough probability.
-    "not_enough_data": see `missing`; there are no options. `refused` names regimens without inhaled steroid, which are
-    never advised even when given.
+    "not_enough_data": see `missing`; there are no options. `refused` names regimens without inhaled steroid, or
+    with a long-acting bronchodilator but no scheduled steroid: they are never advised even when given.
     """
 
     status: AdviceStatus

@@ -89,7 +89,7 @@ def prepare(patients: TreatmentPatients, chosen: Index, as_of: int, a: Assumptio
     technique = patients.technique_correct[chosen]
     delivered = np.where(technique == 0, dose["faulty_technique_delivers"], 1.0)
     child = np.asarray(patients.age_years[chosen] < CHILD_BELOW_YEARS)
-    taken = periods.controller_fraction[rows].astype(np.float64)
+    taken = np.where(row_regimen.scheduled, periods.controller_fraction[rows].astype(np.float64), np.nan)
     puffs = periods.reliever_puffs_per_day[rows].astype(np.float64)
     usual_taken = _last_known(taken, owner, n, dose["usual_adherence"])
     usual_puffs = _last_known(puffs, owner, n, dose["usual_puffs_per_day"])

@@ -154,6 +154,23 @@ def test_a_step_down_is_never_a_step_to_no_steroid() -> None:
     assert [found.code for found in advice.options] == ["low"]
 
 
+def test_a_long_acting_bronchodilator_without_scheduled_steroid_is_refused() -> None:
+    alone = regimen("laba_alone", 3, 0, laba=True, reliever="ics_formoterol")
+    advice = advise(Person((Stretch(LOW_LABA, attacks=2),)), LOW_MART, alone)
+    assert advice.refused == ("laba_alone",)
+    assert [found.code for found in advice.options] == ["low_mart"]
+
+
+def test_whoever_has_nothing_scheduled_keeps_the_adherence_they_once_had() -> None:
+    def taken(before: float) -> float:
+        person = Person((Stretch(LOW, adherence=before), Stretch(AIR, attacks=2, adherence=NOT_KNOWN, puffs=0)))
+        return advise(person, LOW).options[0].ics_micrograms_per_day_change
+
+    assert taken(0.9) == pytest.approx(180)
+    assert taken(0.2) == pytest.approx(40)
+    assert taken(NOT_KNOWN) == pytest.approx(200 * 0.45)
+
+
 def test_poor_adherence_comes_before_a_step_up_with_its_own_benefit() -> None:
     person = Person((Stretch(LOW_LABA, attacks=3, controlled_days=40, adherence=0.3),), last_year=3)
     advice = advise(person, LOW_LABA, MEDIUM_MART)
