@@ -21,6 +21,9 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 
+# What a reader gets who has set the browser's text size to 200 %.
+AT_DOUBLE_TEXT = "--blink-settings=defaultFontSize=32"
+
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {
   console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI} at ${event.sourceFile}`);
@@ -52,8 +55,8 @@ def serving(app: FastAPI) -> Iterator[str]:
         thread.join(20)
 
 
-def launch(playwright: Playwright) -> Browser:
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+def launch(playwright: Playwright, *more: str) -> Browser:
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more])
 
 
 @dataclass

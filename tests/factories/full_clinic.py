@@ -7,7 +7,7 @@ import math
 import random
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -93,11 +93,15 @@ class FullClinic:
         return self.patients["이서준"]
 
 
-def full_clinic(session: Session, *, now: datetime, people: tuple[Person, ...] = PEOPLE) -> FullClinic:
+def full_clinic(
+    session: Session, *, now: datetime, people: tuple[Person, ...] = PEOPLE, most_days: int = DAYS
+) -> FullClinic:
+    """`most_days` cuts every diary short, for tests that need no long history."""
     hospital = clinic.hospital(session, "Soom Teaching Hospital")
     doctor = clinic.clinician(session, hospital, now=now, email="doctor@hospital.example")
     made = FullClinic(doctor)
     for number, person in enumerate(people):
+        person = replace(person, days=min(person.days, most_days))
         draw = random.Random(number)
         patient = service.add_patient(
             session,
