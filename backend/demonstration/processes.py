@@ -33,10 +33,10 @@ def free_port(host: str, wanted: int) -> int:
 
 
 @contextlib.contextmanager
-def running(settings: Settings, database: str, log_folder: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Start API and worker on `database`, wait until both answer, and stop both at the end, whatever happens.
+def running(role: str, settings: Settings, database: str) -> Iterator[None]:
+    """Run `soom serve` or `soom worker` on `database` until it answers, and stop it at the end, whatever happens.
 
-    Raises StartRefused, with the last lines of the log, when one of them ends early.
+    Raises StartRefused, with the last lines of its log, when it ends early.
     """
     environment = os.environ | {
         "DATABASE_URL": database,
@@ -45,41 +45,37 @@ def running(settings: Settings, database: str, log_folder: Path) -> Iterator[lis
         "SOOM_PORT": str(settings.port),
         "SOOM_DATA_FOLDER": str(settings.data_folder),
     }
-    log_folder.mkdir(parents=True, exist_ok=True)
-    processes: list[subprocess.Popen[bytes]] = []
-    with contextlib.ExitStack() as logs:
+    log = settings.data_folder / "logs" / f"{role}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        # A session of its own: Ctrl-C reaches the demonstration alone, which then ends the others in order.
+        process = subprocess.Popen(  # noqa: S603 (our own program)
+            [sys.executable, "-m", "backend.cli", role],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
         try:
-            for role in ("serve", "worker"):
-                log = logs.enter_context((log_folder / f"{role}.log").open("wb"))
-                processes.append(
-                    # A session of its own: Ctrl-C reaches this process alone, which then ends the two in order.
-                    subprocess.Popen(  # noqa: S603 (our own program)
-                        [sys.executable, "-m", "backend.cli", role],
-                        env=environment,
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=log,
-                        start_new_session=True,
-                    )
-                )
-            _wait_until_healthy(settings, processes, log_folder)
-            yield processes
+            _wait_until_answering(role, settings, process, log)
+            yield
         finally:
-            stop(processes)
+            stop([process])
 
 
-def _wait_until_healthy(settings: Settings, processes: list[subprocess.Popen[bytes]], log_folder: Path) -> None:
+def _wait_until_answering(role: str, settings: Settings, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        for process, role in zip(processes, ("serve", "worker"), strict=True):
-            if process.poll() is not None:
-                last = (log_folder / f"{role}.log").read_text(errors="replace").splitlines()[-15:]
-                raise StartRefused("\n".join([f"“soom {role}” ended as soon as it was started:", *last]))
+        if process.poll() is not None:
+            last = log.read_text(errors="replace").splitlines()[-15:]
+            raise StartRefused("\n".join([f"“soom {role}” ended as soon as it was started:", *last]))
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{settings.address}/health", timeout=2).status_code == 200:
+            health = httpx.get(f"{settings.address}/health", timeout=2).json()
+            if health["database"] and (health["worker"] or role == "serve"):
                 return
         time.sleep(0.1)
-    raise StartRefused(f"The server did not become healthy within {START_SECONDS} s; see {log_folder}.")
+    raise StartRefused(f"“soom {role}” did not answer within {START_SECONDS} s; see {log}.")
 
 
 def stop(processes: list[subprocess.Popen[bytes]]) -> None:

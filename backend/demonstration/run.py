@@ -25,23 +25,24 @@ from backend.accounts.tables import Clinician
 from backend.alerts.tables import Alert
 from backend.core.clock import utc_now
 from backend.core.database import connect, database_url, session_maker
-from backend.core.due import DueWork
+from backend.core.due import DueWork, mark_due
 from backend.core.errors import StartRefused
 from backend.core.migrations import migrate
 from backend.core.settings import Settings
 from backend.demonstration import clinic, ranking
 from backend.demonstration.processes import free_port, running
-from backend.imports.aamos00 import ImportReport, import_aamos00
+from backend.imports.aamos00 import import_aamos00
+from backend.imports.report import ImportReport
 from backend.notifications.tables import Delivery
 from backend.patients.tables import Patient
 from backend.risk.forecaster import load_forecaster
-from backend.risk.service import assess_history
+from backend.risk.service import ASSESS, assess_due
 from backend.risk.tables import Assessment
 
 STATE_FILE = "demonstration.json"
 QUIET_SECONDS = 300
-HISTORY_DAYS = 90
-DAYS_AT_ONCE = 10
+# As long as the longest of the AAMOS-00 diaries.
+PAST_DAYS = 185
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -77,8 +78,10 @@ def _clinic_running(
     engine = connect(url)
     try:
         migrate(engine)
-        with running(settings, url, settings.data_folder / "logs"):
+        with ExitStack() as processes:
+            processes.enter_context(running("serve", settings, url))
             fill(settings, engine, diaries, screen)
+            processes.enter_context(running("worker", settings, url))
             yield None if stopped.is_set() else {"url": url}
     finally:
         engine.dispose()
@@ -101,10 +104,12 @@ def run_once(diaries: Path | None, screen: Console) -> str:
         stack.callback(_stop_database, settings)
         stack.callback(engine.dispose)
         migrate(engine)
-        stack.enter_context(running(settings, url, settings.data_folder / "logs"))
+        stack.enter_context(running("serve", settings, url))
         filled = fill(settings, engine, diaries, screen)
         if filled is None:
             raise StartRefused("The database of DATABASE_URL has a clinic already; “--once” wants an empty one.")
+        stack.enter_context(running("worker", settings, url))
+        _wait_until_quiet(engine)
         _acknowledge_one(settings, screen)
         _wait_until_quiet(engine)
         with Session(engine) as session:
@@ -135,7 +140,7 @@ def _demo_settings(settings: Settings) -> Settings:
 
 
 def fill(settings: Settings, engine: Engine, diaries: Path | None, screen: Console) -> dict[str, Any] | None:
-    """Put the clinic in, unless it is there, and wait until it is assessed. Returns the counts of what was sent."""
+    """Put the clinic in, unless it is there, and live through its past days. Returns the counts of what was sent."""
     now = utc_now()
     with Session(engine, expire_on_commit=False) as session:
         clinician = clinic.demonstration_clinician(session, now=now)
@@ -157,8 +162,7 @@ def fill(settings: Settings, engine: Engine, diaries: Path | None, screen: Conso
             with _progress(screen) as progress, httpx.Client(base_url=settings.address, timeout=60) as client:
                 counts = asdict(clinic.fill(session, clinician, client, progress, now=now))
     if counts is not None:
-        _wait_until_quiet(engine)
-        _assess_the_past(settings, engine, screen)
+        _live_through_past_days(settings, engine, clinician, screen)
     return counts
 
 
@@ -176,22 +180,25 @@ def import_aamos00_over_http(
     return report
 
 
-def _assess_the_past(settings: Settings, engine: Engine, screen: Console) -> None:
-    """So that the patient page has a forecast history to show; the worker itself only looks forward."""
+def _live_through_past_days(settings: Settings, engine: Engine, clinician: Clinician, screen: Console) -> None:
+    """Assess each past evening as the worker would have: its own code with the clock set back, before it starts.
+
+    So forecasts have a history, and alerts were raised, and ended, when they would have been.
+    """
     new_session = session_maker(engine)
     forecaster = load_forecaster(settings.model_folder)
-    today = utc_now().date()
+    now = utc_now()
     with new_session() as session:
-        ids = session.exec(select(Patient.id)).all()
+        ids = session.exec(select(Patient.id).where(Patient.hospital_id == clinician.hospital_id)).all()
     with _progress(screen) as progress:
-        task = progress.add_task("Assessing past days", total=HISTORY_DAYS)
-        for back in range(HISTORY_DAYS, 0, -DAYS_AT_ONCE):
-            first_day = today - timedelta(days=back)
+        for evening in progress.track(
+            [now - timedelta(days=back) for back in range(PAST_DAYS, -1, -1)], description="Living through past days"
+        ):
             with new_session() as session:
-                last_day = first_day + timedelta(days=DAYS_AT_ONCE - 1)
-                assess_history(session, forecaster, ids, first_day, last_day, now=utc_now())
+                mark_due(session, ASSESS, ids, due_at=evening)
                 session.commit()
-            progress.advance(task, DAYS_AT_ONCE)
+            while assess_due(new_session, forecaster, evening):
+                pass
 
 
 def _wait_until_quiet(engine: Engine) -> None:
