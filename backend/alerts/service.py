@@ -49,8 +49,11 @@ class Finding:
     forecast_reasons: Sequence[dict[str, Any]]
 
 
-def review(session: Session, findings: Sequence[Finding], now: datetime) -> None:
-    """Bring the alerts of many patients up to what was found, in the transaction of their assessments."""
+def review(session: Session, findings: Sequence[Finding], now: datetime, *, tell: bool = True) -> None:
+    """Bring the alerts of many patients up to what was found, in the transaction of their assessments.
+
+    `tell=False` is for a past `now`: the alerts are kept as they would have been, and nobody gets a message.
+    """
     patient_ids = [finding.patient_id for finding in findings]
     open_alerts, latest_of_rule = store.open_and_latest_rule_alerts(session, patient_ids)
     spent = store.budgets(session, patient_ids, now)
@@ -62,10 +65,13 @@ def review(session: Session, findings: Sequence[Finding], now: datetime) -> None
         if decision.action is Action.RESOLVE and alert is not None and decision.because is not None:
             _resolve(session, alert, decision.because, now)
             decision = decide(None, _previous(of_rule), evidence, finding.forecast, budget, now)
+        changed: Alert | None = None
         if decision.action is Action.RAISE:
-            _raise(session, finding, decision, evidence, now)
+            changed = _raise(session, finding, decision, evidence, now)
         elif decision.action is Action.ESCALATE and alert is not None:
-            _escalate(session, alert, finding, decision, evidence, now)
+            changed = _escalate(session, alert, finding, decision, evidence, now)
+        if changed is not None and tell:
+            tell_of(session, changed, now)
 
 
 def acknowledge(session: Session, clinician: Clinician, alert_id: UUID, note: str | None, now: datetime) -> Alert:
@@ -110,6 +116,18 @@ def mark_sent(session: Session, alert_ids: Sequence[UUID], now: datetime) -> Non
     session.flush()
 
 
+def tell_of(session: Session, alert: Alert, now: datetime) -> None:
+    """Put the alert's message into the patient's inbox and on the way to the phones."""
+    notifications.tell(
+        session,
+        patient_id=alert.patient_id,
+        alert_id=alert.id,
+        kind=MessageKind(alert.cause),
+        level=MessageLevel(alert.level),
+        now=now,
+    )
+
+
 def _previous(alert: Alert | None) -> PreviousAlert | None:
     if alert is None:
         return None
@@ -125,7 +143,9 @@ def _previous(alert: Alert | None) -> PreviousAlert | None:
     )
 
 
-def _raise(session: Session, finding: Finding, decision: Decision, evidence: RedEvidence | None, now: datetime) -> None:
+def _raise(
+    session: Session, finding: Finding, decision: Decision, evidence: RedEvidence | None, now: datetime
+) -> Alert:
     alert = Alert(
         patient_id=finding.patient_id,
         assessment_id=finding.assessment_id,
@@ -136,24 +156,23 @@ def _raise(session: Session, finding: Finding, decision: Decision, evidence: Red
     _speak_of(alert, finding, decision, evidence)
     session.add(alert)
     session.flush()
-    _tell(session, alert, now)
+    return alert
 
 
 def _escalate(
     session: Session, alert: Alert, finding: Finding, decision: Decision, evidence: RedEvidence | None, now: datetime
-) -> None:
+) -> Alert:
     """What somebody acknowledged, or what a forecast said, stays on record: a rule's news is a new alert then."""
     rule_over_forecast = alert.cause == Cause.FORECAST and decision.cause is not Cause.FORECAST
     if alert.acknowledged_at is not None or rule_over_forecast:
         _resolve(session, alert, ResolvedBecause.ESCALATED, now)
-        _raise(session, finding, decision, evidence, now)
-        return
+        return _raise(session, finding, decision, evidence, now)
     _speak_of(alert, finding, decision, evidence)
     alert.assessment_id = finding.assessment_id
     alert.state = AlertState.TRIGGERED.value
     alert.escalated_at = now
     session.flush()
-    _tell(session, alert, now)
+    return alert
 
 
 def _speak_of(alert: Alert, finding: Finding, decision: Decision, evidence: RedEvidence | None) -> None:
@@ -173,14 +192,3 @@ def _resolve(session: Session, alert: Alert, because: ResolvedBecause, now: date
     alert.resolved_because = because.value
     session.flush()
     notifications.close_message(session, alert.id, now=now)
-
-
-def _tell(session: Session, alert: Alert, now: datetime) -> None:
-    notifications.tell(
-        session,
-        patient_id=alert.patient_id,
-        alert_id=alert.id,
-        kind=MessageKind(alert.cause),
-        level=MessageLevel(alert.level),
-        now=now,
-    )

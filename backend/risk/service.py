@@ -113,7 +113,7 @@ def assess_history(
     written = 0
     for offset in range((last_day - first_day).days + 1):
         as_of = first_day + timedelta(days=offset)
-        ends = {one.patient_id: _end_of(as_of, one) for one in facts.values()}
+        ends = {one.patient_id: end_of(as_of, one) for one in facts.values()}
         standings = {patient_id: facts[patient_id].at(ends[patient_id], as_of) for patient_id in facts}
         forecasts: dict[UUID, Forecast] = {}
         if forecaster is not None and columns is not None:
@@ -252,7 +252,8 @@ def _level(forecast: Forecast | None) -> ForecastLevel | None:
     return None if forecast is None or forecast.level is None else ForecastLevel(forecast.level.value)
 
 
-def _end_of(day: date, facts: Facts) -> datetime:
+def end_of(day: date, facts: Facts) -> datetime:
+    """Midnight after the patient's local day."""
     return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(facts.time_zone))
 
 
