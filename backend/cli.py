@@ -168,9 +168,14 @@ def phone(
     settings = demonstration.running_settings()
     if settings is None:
         raise stop_with("No demonstration is running. Start it first with “make demo”, then call this again.")
-    code = demonstration.code_for_phone(settings, patient)
+    try:
+        patient_id, code = demonstration.code_for_phone(settings, patient)
+    except StartRefused as refused:
+        raise stop_with(str(refused)) from refused
+    # One folder a patient, beside the demonstration's database: opened again, the phone is enrolled already.
+    folder = settings.data_folder / "phones" / str(patient_id)
     command = [sys.executable, "-m", "mobile_app", "--server", settings.address, "--code", code]
-    raise typer.Exit(subprocess.call(command))  # noqa: S603 (our own program and a code we just made)
+    raise typer.Exit(subprocess.call(command, env=os.environ | {"SOOM_PHONE_DIR": str(folder)}))  # noqa: S603
 
 
 if __name__ == "__main__":

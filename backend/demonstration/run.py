@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 from rich.console import Console
@@ -242,8 +243,8 @@ def running_settings() -> Settings | None:
     return settings.model_copy(update={"demo": True, "port": state["port"], "database_url": state["database"]})
 
 
-def code_for_phone(settings: Settings, name: str) -> str:
-    """An enrolment code for a demonstration patient, the first whose name contains `name`."""
+def code_for_phone(settings: Settings, name: str) -> tuple[UUID, str]:
+    """The first demonstration patient whose name contains `name`, and an enrolment code. Raises StartRefused."""
     engine = connect(database_url(settings))
     try:
         with Session(engine) as session:
@@ -254,7 +255,7 @@ def code_for_phone(settings: Settings, name: str) -> str:
                 raise StartRefused(f"No patient of the demonstration is called “{name}”.")
             code = tokens.create_enrolment_code(session, patient.id, created_by=None, now=utc_now())
             session.commit()
-            return code
+            return patient.id, code
     finally:
         engine.dispose()
 
