@@ -1,7 +1,8 @@
 """The latent course of asthma, one day at a time for many patients at once.
 
-A worsening starts at a small load, grows by a patient- and attack-specific factor a day, and each day may turn by
-itself; treatment makes fewer of them start and more of them turn. Load 1 is where an attack is typically called severe.
+A worsening starts at a small load and grows slowly; each day it may turn by itself or become rapid, and two or three
+rapid days make a severe attack. Treatment makes fewer worsenings start and more of them turn. Load 1 is where an attack
+is typically called severe.
 Nothing that lies ahead is drawn in advance, so that the chance of an attack given today's state is well defined.
 """
 
@@ -20,7 +21,7 @@ Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 STATE_DAYS = (1.5, 7.0, 40.0)
 STATE_WEIGHTS = (0.55, 0.55, 0.63)
-LARGEST_LOAD = 2.2
+LARGEST_LOAD = 2.0
 SMALLEST_LOAD = 0.03
 UNIFORMS_PER_DAY = 15
 NORMALS_PER_DAY = 13
@@ -35,10 +36,11 @@ class Latent:
     state_slow: Float32
     infected_days_left: Float32
     load: Float32
-    growth: Float32
     worsening: Mask
+    rapid: Mask
     steroid_days_left: Float32
     quiet_days_left: Float32
+    aftermath: Float32
     ics_slow: Float32
     ics_fast: Float32
     laba_level: Float32
@@ -53,8 +55,12 @@ class Latent:
 
     @classmethod
     def at_rest(cls, rng: np.random.Generator, patients: int) -> Self:
-        zero = {field.name: np.zeros(patients, np.float32) for field in fields(cls) if field.name != "worsening"}
-        latent = cls(worsening=np.zeros(patients, bool), **zero)
+        zero = {
+            field.name: np.zeros(patients, np.float32)
+            for field in fields(cls)
+            if field.name not in ("worsening", "rapid")
+        }
+        latent = cls(worsening=np.zeros(patients, bool), rapid=np.zeros(patients, bool), **zero)
         latent.state_fast = rng.standard_normal(patients).astype(np.float32)
         latent.state_weekly = rng.standard_normal(patients).astype(np.float32)
         latent.state_slow = rng.standard_normal(patients).astype(np.float32)
@@ -75,7 +81,6 @@ class Day:
     emergency: Mask
     admitted: Mask
     on_steroids: Mask
-    severe_chance: Float32
     start_rate: Float32
     turn_rate: Float32
     infected: Mask
@@ -150,7 +155,8 @@ class Airways:
             + (f(p.lama_turn_effect) + f(p.lama_turn_effect_infected) * infected) * s.lama_level
             + f(p.formoterol_relief_turn_effect) * s.formoterol_level
         )
-        return np.exp(log_rate) + np.where(s.steroid_days_left > 0, f(p.steroid_turn_rate), f(0))
+        on_steroids = np.where(s.steroid_days_left > 0, f(p.steroid_turn_rate), f(0))
+        return np.asarray(np.exp(log_rate) + on_steroids)
 
     def advance(self, s: Latent, treatment: Treatment, air: Surroundings, day: int, rng: np.random.Generator) -> Day:
         """Carry `s` through day number `day` of `air`, in place."""
@@ -175,25 +181,21 @@ class Airways:
         start_rate = self.start_rate(s, infected, air.pm25_excess[day])
         turn_rate = self.turn_rate(s, infected)
         turn_chance = 1 - np.exp(-turn_rate)
-        grown = np.minimum(s.load * np.exp(s.growth * (1 + f(0.2) * e[3])), f(LARGEST_LOAD))
-        falling = np.where(s.steroid_days_left > 0, f(p.recovery_on_steroids_per_day), f(p.recovery_per_day))
-        fallen = s.load * np.exp(-falling)
+        becomes_rapid = s.rapid | (u[3] < f(p.rapid_chance))
+        growth = np.where(becomes_rapid, f(p.rapid_growth_per_day), f(p.slow_growth_per_day)) + f(p.growth_jump) * e[3]
+        grown = np.minimum(s.load * np.exp(growth), f(LARGEST_LOAD))
+        falling = np.where(s.steroid_days_left > 0, f(p.recovery_on_steroids), f(p.recovery))
+        fallen = np.maximum(s.load * np.exp(-falling) - f(p.recovery_per_day), 0)
         worse_before = s.worsening
         keeps_growing = worse_before & (u[1] >= turn_chance)
         at_risk = s.quiet_days_left <= 0
         chance_grown = attack_chance(grown, people.severe_load, p)
         chance_fallen = attack_chance(fallen, people.severe_load, p)
-        severe_chance = np.where(
-            worse_before, (1 - turn_chance) * chance_grown + turn_chance * chance_fallen, chance_fallen
-        )
-        severe_chance = np.where(at_risk, severe_chance, f(0))
 
         s.load = np.where(keeps_growing, grown, fallen)
         s.load = np.where(s.load < SMALLEST_LOAD, f(0), s.load)
         begins = ~keeps_growing & (s.load < f(0.3)) & (s.steroid_days_left <= 0) & (u[2] < 1 - np.exp(-start_rate))
-        abrupt = u[3] < f(p.abrupt_share)
-        growth = np.where(abrupt, f(p.abrupt_growth_per_day), f(p.growth_per_day) * np.exp(f(p.growth_sd) * e[4]))
-        s.growth = np.where(begins, growth, s.growth)
+        s.rapid = (keeps_growing & becomes_rapid) | (begins & (u[14] < f(p.abrupt_share)))
         s.load = np.where(begins, np.maximum(s.load, f(p.first_load)), s.load)
         s.worsening = keeps_growing | begins
 
@@ -227,12 +229,16 @@ class Airways:
 
         # --- what it feels like ------------------------------------------------------------------------------------
         steroid = self.steroid_effect(s.ics_slow)
+        impact = s.load ** f(p.load_impact_power)
+        # After a real attack the airways stay narrow for a while although the worsening itself is over.
+        s.aftermath = np.maximum(s.aftermath * f(p.aftermath_kept_per_day), np.where(s.load > f(0.7), impact, f(0)))
+        impact = np.maximum(impact, s.aftermath)
         s.symptom_noise = f(0.35) * s.symptom_noise + f(np.sqrt(1 - 0.35**2)) * e[6]
         felt = (
             people.symptom_offset
             + f(p.symptom_state) * state
             + f(p.symptom_noise_sd) * s.symptom_noise
-            + f(p.symptom_load) * people.symptom_sensitivity * s.load
+            + f(p.symptom_load) * people.symptom_sensitivity * impact
             + f(p.symptom_infection) * infected
             - f(p.ics_to_symptoms) * steroid
             - f(p.laba_to_symptoms) * s.laba_level
@@ -253,7 +259,7 @@ class Airways:
         narrowing = (
             people.obstruction
             + f(p.state_to_peak_flow) * state
-            + f(p.load_to_peak_flow) * people.peak_flow_sensitivity * np.minimum(s.load, f(1.5))
+            + f(p.load_to_peak_flow) * people.peak_flow_sensitivity * np.minimum(impact, f(1.4))
         )
         opening = (
             f(p.ics_to_peak_flow) * steroid
@@ -286,7 +292,6 @@ class Airways:
             emergency=emergency,
             admitted=admitted,
             on_steroids=s.steroid_days_left > 0,
-            severe_chance=severe_chance,
             start_rate=start_rate,
             turn_rate=turn_rate,
             infected=infected,

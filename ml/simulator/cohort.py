@@ -1,7 +1,7 @@
 """A cohort under usual care: diaries and profiles as the server would hold them, and the truth beside them."""
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -42,13 +42,15 @@ def simulate(
     start_on: datetime.date = START_ON,
     *,
     severity_shift: float = 0.0,
+    limits: Mapping[str, tuple[float, float]] | None = None,
     oracle: bool = False,
     regimens_by_step: dict[int, Regimen] | None = None,
     parameters: Parameters | None = None,
 ) -> SimulatedCohort:
     """`patients` followed for `days`, after a year of unrecorded history that gives `severe_attacks_last_year`.
 
-    `severity_shift` moves the population by SDs of severity; `oracle` also fills `truth.chance_within`. The same
+    `severity_shift` moves the population by SDs of severity; `limits` keeps patients whose traits lie within ranges,
+    such as {"treatment_step": (3, 5)}; `oracle` also fills `truth.chance_within`. The same
     arguments always give the same cohort; ValueError when patients or days are not positive.
     """
     return _joined(
@@ -59,6 +61,7 @@ def simulate(
                 days,
                 start_on,
                 severity_shift=severity_shift,
+                limits=limits,
                 oracle=oracle,
                 regimens_by_step=regimens_by_step,
                 parameters=parameters,
@@ -74,6 +77,7 @@ def simulate_in_chunks(
     start_on: datetime.date = START_ON,
     *,
     severity_shift: float = 0.0,
+    limits: Mapping[str, tuple[float, float]] | None = None,
     oracle: bool = False,
     regimens_by_step: dict[int, Regimen] | None = None,
     parameters: Parameters | None = None,
@@ -88,7 +92,7 @@ def simulate_in_chunks(
     for chunk, first_patient in enumerate(range(0, patients, PATIENTS_PER_CHUNK)):
         rng = np.random.default_rng([seed, 1, chunk])
         count = min(PATIENTS_PER_CHUNK, patients - first_patient)
-        people = people_of.draw(p, rng, count, severity_shift=severity_shift)
+        people = people_of.draw_eligible(p, rng, count, limits or {}, severity_shift)
         codes = sorted(regimens)
         which = np.searchsorted(np.array(codes), people.treatment_step).astype(np.intp)
         treatment = prescribe(p, people, [regimens[code] for code in codes], which)
@@ -122,19 +126,20 @@ def _follow(
     onset = np.zeros((days, n), bool)
     chance = np.zeros((days, n), np.float32)
     load = np.zeros((days, n), np.float32)
-    oracle = Oracle(airways) if with_oracle else None
+    oracle = Oracle(airways)
     within: dict[int, NDArray[np.float32]] = {}
     for number in range(days):
+        chance[number] = oracle.chance_tomorrow(latent)
         day = airways.advance(latent, treatment, air, HISTORY_DAYS + number, rng)
         notebook.write(number, day, treatment.has_controller, rng)
-        onset[number], chance[number], load[number] = day.severe, day.severe_chance, latent.load
-        if oracle is not None:
+        onset[number], load[number] = day.severe, latent.load
+        if with_oracle:
             for horizon, values in oracle.chance_within(latent, air, HISTORY_DAYS + number).items():
                 within.setdefault(horizon, np.zeros((days, n), np.float32))[number] = values
     truth = Truth(
         first_day=first_day,
         severe_onset=onset.T,
-        attack_chance_today=chance.T,
+        chance_today=chance.T,
         load=load.T,
         chance_within={horizon: values.T for horizon, values in within.items()},
         people=people,
@@ -165,7 +170,7 @@ def _joined(chunks: list[SimulatedCohort]) -> SimulatedCohort:
     truth = Truth(
         first_day=truths[0].first_day,
         severe_onset=np.concatenate([t.severe_onset for t in truths]),
-        attack_chance_today=np.concatenate([t.attack_chance_today for t in truths]),
+        chance_today=np.concatenate([t.chance_today for t in truths]),
         load=np.concatenate([t.load for t in truths]),
         chance_within={
             horizon: np.concatenate([t.chance_within[horizon] for t in truths]) for horizon in truths[0].chance_within

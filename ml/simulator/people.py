@@ -1,6 +1,6 @@
 """Who the virtual patients are: correlated traits that never change during a simulation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -93,6 +93,22 @@ def predicted_peak_flow(age_years: Float32, female: Float32, height_cm: Float32)
     return np.asarray(np.maximum(litres_per_second * 60, 90), dtype=np.float32)
 
 
+def predicted_fev1_litres(age_years: Float32, female: Float32, height_cm: Float32) -> Float32:
+    """Hankinson 1999 (NHANES III, white) in litres."""
+    man = np.where(
+        age_years < 20,
+        -0.7453 - 0.04106 * age_years + 0.004477 * age_years**2,
+        0.5536 - 0.01303 * age_years - 0.000172 * age_years**2,
+    )
+    woman = np.where(
+        age_years < 18,
+        -0.8710 + 0.06537 * age_years,
+        0.4333 - 0.00361 * age_years - 0.000194 * age_years**2,
+    )
+    litres = np.where(female == 1, woman + 0.00011496 * height_cm**2, man + 0.00014098 * height_cm**2)
+    return np.asarray(np.maximum(litres, 0.6), dtype=np.float32)
+
+
 def _height_cm(rng: np.random.Generator, age: Float32, female: Float32) -> Float32:
     adult = np.where(female == 1, 163.0, 176.5)
     # Growth charts, roughly: 116 cm at 6 years, 6 cm a year, adult height by 15 (girls) or 17 (boys).
@@ -176,7 +192,7 @@ def draw(
         ),
         reliever_habit=np.exp(p.reliever_habit_sd * normal[10]).astype(np.float32),
         obstruction=np.maximum(
-            0, p.fixed_obstruction + p.fixed_obstruction_severity * severity + 0.05 * normal[11]
+            0, p.fixed_obstruction + p.fixed_obstruction_severity * severity + 0.03 * normal[11]
         ).astype(np.float32),
         lung_size_ratio=np.exp(0.11 * normal[12]).astype(np.float32),
         blow_noise_sd=(p.blow_noise_sd * np.exp(p.blow_noise_sd_spread * normal[13])).astype(np.float32),
@@ -199,3 +215,30 @@ def eligible(people: People, limits: Mapping[str, tuple[float, float]]) -> NDArr
         values = getattr(people, name)
         inside &= (values >= low) & (values <= high)
     return inside
+
+
+def draw_eligible(
+    parameters: Parameters,
+    rng: np.random.Generator,
+    patients: int,
+    limits: Mapping[str, tuple[float, float]],
+    severity_shift: float = 0.0,
+) -> People:
+    """Exactly `patients` people within the limits, drawn until there are enough; ValueError if hardly any qualify."""
+    age_range = limits.get("age_years")
+    others = {name: bounds for name, bounds in limits.items() if name != "age_years"}
+    found: list[People] = []
+    count = 0
+    for _ in range(60):
+        people = draw(parameters, rng, max(64, patients - count) * (2 if others else 1), age_range, severity_shift)
+        people = people.take(eligible(people, others))
+        found.append(people)
+        count += len(people)
+        if count >= patients:
+            return joined(found).take(np.arange(patients))
+    raise ValueError(f"only {count} of {patients} patients within {dict(limits)}: the limits exclude nearly everyone")
+
+
+def joined(parts: Sequence[People]) -> People:
+    """One population from several."""
+    return People(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(People)})

@@ -4,147 +4,167 @@
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.simulator.airways import LARGEST_LOAD, Airways, Latent, attack_chance
+from ml.simulator.airways import LARGEST_LOAD, SMALLEST_LOAD, Airways, Latent, attack_chance
 from ml.simulator.parameters import Parameters
 from ml.simulator.people import SITES, People
 from ml.simulator.surroundings import Surroundings
 
 Float32 = NDArray[np.float32]
 HORIZONS_DAYS = (3, 7, 14)
-_LOG_TURN_GRID = np.linspace(np.log(0.02), np.log(3.0), 40)
+_LOG_LOAD_GRID = np.linspace(np.log(SMALLEST_LOAD), np.log(LARGEST_LOAD), 64)
+_LOG_TURN_GRID = np.linspace(np.log(0.03), np.log(3.0), 24)
+FALLING, SLOW, RAPID = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
     """Arrays (patients, days); day d is the proleptic ordinal `first_day + d`.
 
-    `severe_onset`: a severe attack begins. `attack_chance_today`: its chance, given the state the evening before and
-    today's infections. `chance_within[h]`: the chance, given the whole latent state at the end of the day, of an attack
-    on one of the next h days (empty mapping unless asked for). `people` holds the traits.
+    `severe_onset`: a severe attack begins. `chance_today`: its chance, given the whole latent state the evening before.
+    `chance_within[h]`: the chance, given the latent state at the end of the day, of an attack on one of the next h days
+    (empty unless asked for). `people` holds the traits.
     """
 
     first_day: int
     severe_onset: NDArray[np.bool_]
-    attack_chance_today: Float32
+    chance_today: Float32
     load: Float32
     chance_within: dict[int, Float32]
     people: People
 
 
-@cache
-def _chance_of_new_worsening(parameters_key: str, parameters: "_ByHash") -> NDArray[np.float64]:
-    """(sites, days since start 0..14, turn rate grid): chance that a worsening has become severe by then."""
-    p = parameters.parameters
+def _interpolating(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows of linear weights on the load grid for log loads; values beyond the grid stick to its ends."""
+    position = (values - _LOG_LOAD_GRID[0]) / (_LOG_LOAD_GRID[1] - _LOG_LOAD_GRID[0])
+    position = np.clip(position, 0, len(_LOG_LOAD_GRID) - 1.000001)
+    low = position.astype(int)
+    weights = np.zeros((len(values), len(_LOG_LOAD_GRID)))
+    rows = np.arange(len(values))
+    weights[rows, low] = 1 - (position - low)
+    weights[rows, low + 1] = position - low
+    return weights
+
+
+def _chance_tables(p: Parameters) -> Float32:
+    """(sites, days ahead 0..14, phase, turn rate, load): chance of an attack from the worsening now under way.
+
+    Backward recursion over the exact daily law; the day's jump of the growth by Gauss-Hermite quadrature.
+    """
     nodes, weights = np.polynomial.hermite_e.hermegauss(9)
     weights = weights / weights.sum()
-    growths = np.append(p.growth_per_day * np.exp(p.growth_sd * nodes), p.abrupt_growth_per_day)
-    shares = np.append(weights * (1 - p.abrupt_share), p.abrupt_share)
-    stays = np.exp(-np.exp(_LOG_TURN_GRID))
-    table = np.zeros((len(SITES), HORIZONS_DAYS[-1] + 1, len(_LOG_TURN_GRID)))
+    stays = np.exp(-np.exp(_LOG_TURN_GRID))[:, None]
+    fallen_load = np.log(np.maximum(np.exp(_LOG_LOAD_GRID - p.recovery) - p.recovery_per_day, SMALLEST_LOAD))
+    falling = _interpolating(fallen_load)
+    days = HORIZONS_DAYS[-1]
+    table = np.zeros((len(SITES), days + 1, 3, len(_LOG_TURN_GRID), len(_LOG_LOAD_GRID)))
+
+    def chance_at(log_load: NDArray[np.float64], severe_load: float) -> NDArray[np.float64]:
+        loads = np.exp(np.minimum(log_load, _LOG_LOAD_GRID[-1])).astype(np.float32)
+        return attack_chance(loads, np.float32(severe_load), p).astype(np.float64)
+
     for site, hospital in enumerate(SITES):
-        severe_load = np.float32(p.severe_load * hospital.steroid_threshold_ratio)
-        for growth, share in zip(growths, shares, strict=True):
-            alive, done = np.ones_like(stays), np.zeros_like(stays)
-            load = p.first_load
-            for day in range(1, HORIZONS_DAYS[-1] + 1):
-                grown = min(load * np.exp(growth), LARGEST_LOAD)
-                chance = float(attack_chance(np.array([grown], np.float32), severe_load, p)[0])
-                fall = _chance_while_falling(np.array([load], np.float32), severe_load, p, 14)[0]
-                done += alive * ((1 - stays) * fall + stays * chance)
-                alive = alive * stays * (1 - chance)
-                load = grown
-                table[site, day] += share * done
-    return table
-
-
-@dataclass(frozen=True)
-class _ByHash:
-    """Parameters as a cache key: their values are a mapping and not hashable themselves."""
-
-    parameters: Parameters
-
-    def __hash__(self) -> int:
-        return hash(self.parameters.sha256)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByHash) and other.parameters.sha256 == self.parameters.sha256
-
-
-def _chance_while_falling(load: Float32, severe_load: Float32 | np.float32, p: Parameters, days: int) -> Float32:
-    """Chance of an attack on one of the next days although the worsening has turned."""
-    safe = np.ones_like(load)
-    for day in range(1, min(days, 4) + 1):
-        safe = safe * (1 - attack_chance(load * np.float32(np.exp(-p.recovery_per_day * day)), severe_load, p))
-    return np.asarray(1 - safe)
+        severe_load = p.severe_load * hospital.steroid_threshold_ratio
+        chance_fallen = chance_at(fallen_load, severe_load)
+        for ahead in range(1, days + 1):
+            before = table[site, ahead - 1]
+            after_fall = chance_fallen + (1 - chance_fallen) * (before[FALLING] @ falling.T)
+            after_growth = {}
+            for phase, growth in ((SLOW, p.slow_growth_per_day), (RAPID, p.rapid_growth_per_day)):
+                total = np.zeros_like(after_fall)
+                for node, weight in zip(nodes, weights, strict=True):
+                    grown_load = _LOG_LOAD_GRID + growth + p.growth_jump * node
+                    chance = chance_at(grown_load, severe_load)
+                    total += weight * (chance + (1 - chance) * (before[phase] @ _interpolating(grown_load).T))
+                after_growth[phase] = total
+            mixed = p.rapid_chance * after_growth[RAPID] + (1 - p.rapid_chance) * after_growth[SLOW]
+            table[site, ahead, FALLING] = after_fall
+            table[site, ahead, SLOW] = (1 - stays) * after_fall + stays * mixed
+            table[site, ahead, RAPID] = (1 - stays) * after_fall + stays * after_growth[RAPID]
+    return table.astype(np.float32)
 
 
 class Oracle:
     """The chance of an attack within 3, 7 and 14 days, from the whole latent state.
 
-    Levels of medicine are taken to stay as they are, infections to come at today's rate; everything else is the exact
-    law of the process. Calibration against what happens is tested.
+    Levels of medicine are taken to stay as they are and infections to come at today's rate; everything else is the
+    exact law of the process. Its calibration against what then happens is tested.
     """
 
     def __init__(self, airways: Airways) -> None:
         self.airways = airways
-        self.table = _chance_of_new_worsening(airways.parameters.sha256, _ByHash(airways.parameters))
+        self.table = _chance_tables(airways.parameters)
+        first = np.interp(np.log(airways.parameters.first_load), _LOG_LOAD_GRID, np.arange(len(_LOG_LOAD_GRID)))
+        low, share = int(first), first - int(first)
+        at_start = self.table[..., low] * (1 - share) + self.table[..., low + 1] * share
+        abrupt = airways.parameters.abrupt_share
+        # (sites, days ahead, turn rate): chance that a worsening that starts becomes severe within the days ahead.
+        self.new = ((1 - abrupt) * at_start[:, :, SLOW] + abrupt * at_start[:, :, RAPID]).astype(np.float32)
+
+    def chance_tomorrow(self, s: Latent) -> Float32:
+        """The chance of an attack on the next day."""
+        current = self._current(s, np.log(self.airways.turn_rate(s, s.infected_days_left > 1)), 1)
+        return np.where(s.quiet_days_left > 0, np.float32(0), current)
 
     def chance_within(self, s: Latent, air: Surroundings, day: int) -> dict[int, Float32]:
         """For each horizon, the chance for every patient at the end of `day`."""
         a, p, f = self.airways, self.airways.parameters, np.float32
-        severe_load = a.people.severe_load
-        never = np.zeros(len(s.load), bool)
+        calm = np.zeros(len(s.load), bool)
         still_air = np.zeros(air.pm25_excess.shape[1], np.float32)
-        base_start, base_turn = a.start_rate(s, never, still_air), a.turn_rate(s, never)
+        base_start = a.start_rate(s, calm, still_air)
+        log_turn = np.log(a.turn_rate(s, calm))
         catching = np.where(a.child, air.infection_chance_child[day][a.site], air.infection_chance_adult[day][a.site])
-        worsening = s.worsening
-        alive = worsening.astype(np.float32)
-        safe = np.ones_like(s.load)
-        grown_before, fallen = s.load, np.where(worsening, f(0), s.load)
-        starts: list[Float32] = []
-        turns: list[Float32] = []
+        stays = np.exp(-np.exp(log_turn))
+        occupied_for = np.maximum(
+            np.log(np.maximum(s.load, f(0.3)) / f(0.3)) / f(p.recovery + 2 * p.recovery_per_day), 1
+        )
+        infected_share: list[Float32] = []
+        started: list[Float32] = []
         found: dict[int, Float32] = {}
         for ahead in range(1, HORIZONS_DAYS[-1] + 1):
             infected = np.where(
                 s.infected_days_left > ahead, f(1), 1 - (1 - catching) ** f(min(ahead, int(p.infection_days)))
             )
-            turn = base_turn * np.exp(-f(p.turn_infection) * infected)
-            starts.append(base_start * (1 + infected * f(np.exp(p.start_infection) - 1)))
-            turns.append(turn)
-            at_risk = s.quiet_days_left < ahead
-            stays = np.exp(-turn)
-            grown = np.minimum(grown_before * np.exp(s.growth), f(LARGEST_LOAD))
-            chance = np.where(at_risk, attack_chance(grown, severe_load, p), f(0))
-            turned = _chance_while_falling(grown_before, severe_load, p, 1)
-            fallen = fallen * f(np.exp(-p.recovery_per_day))
-            today = np.where(
-                worsening,
-                alive * (stays * chance + (1 - stays) * np.where(at_risk, turned, f(0))),
-                np.where(at_risk, attack_chance(fallen, severe_load, p), f(0)) * safe,
-            )
-            safe = safe - today
-            alive = alive * stays * (1 - chance)
-            free = np.where(worsening, 1 - alive, (fallen < f(0.3)).astype(np.float32))
-            starts[-1] = starts[-1] * free * (s.quiet_days_left <= ahead)
-            grown_before = grown
+            infected_share.append(infected)
+            # A worsening under way gives way to the next one only after it has turned and mostly faded.
+            free = np.where(s.worsening, 1 - stays**ahead, (occupied_for <= ahead).astype(np.float32))
+            rate = base_start * (1 + infected * f(np.exp(p.start_infection) - 1))
+            started.append((1 - np.exp(-rate)) * free)
             if ahead in HORIZONS_DAYS:
-                found[ahead] = 1 - np.maximum(safe, 0) * np.exp(-self._new(starts, turns, ahead))
+                turn = log_turn - f(p.turn_infection) * np.mean(infected_share, axis=0)
+                current = np.where(s.quiet_days_left > 0, f(0), self._current(s, turn, ahead))
+                found[ahead] = 1 - (1 - current) * np.exp(-self._new(s, started, turn, ahead))
         return found
 
-    def _new(self, starts: list[Float32], turns: list[Float32], horizon: int) -> Float32:
-        position = (np.log(np.mean(turns, axis=0)) - _LOG_TURN_GRID[0]) / (_LOG_TURN_GRID[1] - _LOG_TURN_GRID[0])
+    def _turn_position(self, log_turn: Float32) -> tuple[NDArray[np.intp], Float32]:
+        position = (log_turn - np.float32(_LOG_TURN_GRID[0])) / np.float32(_LOG_TURN_GRID[1] - _LOG_TURN_GRID[0])
         position = np.clip(position, 0, len(_LOG_TURN_GRID) - 1.001)
         low = position.astype(np.intp)
-        share = position - low
-        total = np.zeros_like(starts[0])
+        return low, position - low
+
+    def _current(self, s: Latent, log_turn: Float32, ahead: int) -> Float32:
+        turn, turn_share = self._turn_position(log_turn)
+        load = (np.log(np.maximum(s.load, SMALLEST_LOAD)) - _LOG_LOAD_GRID[0]) / (_LOG_LOAD_GRID[1] - _LOG_LOAD_GRID[0])
+        load = np.clip(load, 0, len(_LOG_LOAD_GRID) - 1.001)
+        low = load.astype(np.intp)
+        share = load - low
+        phase = np.where(s.worsening, np.where(s.rapid, RAPID, SLOW), FALLING)
+        table, site = self.table[:, ahead], self.airways.site
+        below = table[site, phase, turn, low] * (1 - share) + table[site, phase, turn, low + 1] * share
+        above = table[site, phase, turn + 1, low] * (1 - share) + table[site, phase, turn + 1, low + 1] * share
+        chance = below * (1 - turn_share) + above * turn_share
+        return np.where(s.load > 0, chance, 0).astype(np.float32)
+
+    def _new(self, s: Latent, started: list[Float32], log_turn: Float32, horizon: int) -> Float32:
+        low, share = self._turn_position(log_turn)
+        site = self.airways.site
+        total = np.zeros_like(started[0])
         for begun in range(1, horizon):
-            column = self.table[:, horizon - begun]
-            site = self.airways.site
+            column = self.new[:, horizon - begun]
             chance = column[site, low] * (1 - share) + column[site, low + 1] * share
-            total = total + starts[begun - 1] * chance
+            # While quiet after an attack nothing counts as a new one, and nothing starts on steroids.
+            total = total + started[begun - 1] * chance * (s.quiet_days_left <= begun)
         return np.asarray(total, dtype=np.float32)

@@ -53,11 +53,11 @@ def test_peak_flow_falls_and_reliever_use_rises_before_a_severe_attack() -> None
 def test_the_five_hospitals_differ_in_size_and_in_attack_rate() -> None:
     truth = simulate(2, 4000, 200).truth
     sizes = [int((truth.people.hospital == code).sum()) for code in range(5)]
-    rates = [truth.attack_chance_today[truth.people.hospital == code].mean() for code in range(5)]
+    rates = [truth.chance_today[truth.people.hospital == code].mean() for code in range(5)]
     assert max(sizes) > 2.5 * min(sizes) > 0
     assert max(rates) > 1.2 * min(rates)
 
 
 def test_the_true_daily_chance_adds_up_to_the_attacks_that_happen() -> None:
     truth = simulate(11, 4000, 250, severity_shift=0.5).truth
-    assert truth.attack_chance_today.sum() == pytest.approx(truth.severe_onset.sum(), rel=0.08)
+    assert truth.chance_today.sum() == pytest.approx(truth.severe_onset.sum(), rel=0.08)
