@@ -53,6 +53,9 @@ def add_error_rendering(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http_error(_: Request, error: HTTPException) -> Response:
+        # FastAPI's own 400 is for a body that it cannot read as JSON: not UTF-8, or nested too deep.
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            return render_error(MalformedJson())
         body = {"code": HTTPStatus(error.status_code).name.lower(), "message": str(error.detail), "fields": []}
         return JSONResponse(body, status_code=error.status_code, headers=error.headers)
 
