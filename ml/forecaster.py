@@ -1,7 +1,7 @@
 """The forecaster that the server holds: diaries in, one forecast a patient out."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ml.contract import DIARY_DAYS_NEEDED, Diaries, Level, Profiles, RiskForecast
 from ml.features.daily import first_days, patient_days
 from ml.model import MAIN_HORIZON_DAYS, Model, ModelRefused, load_model
-from ml.personal import Float64, hospital_shift, logistic
+from ml.personal import HOSPITAL_PRIOR_ATTACKS, Float64, hospital_shift, logistic, shrunk_factor
 from ml.reasons import reasons_of
 from ml.scoring import head_logit, personalised
 
@@ -40,6 +40,30 @@ class Forecaster:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+
+    def adapted(
+        self,
+        hospital_counts: Mapping[int, tuple[float, float]] | None = None,
+        amber_threshold: float | None = None,
+        red_threshold: float | None = None,
+    ) -> "Forecaster":
+        """The same model settled in at a site.
+
+        `hospital_counts` holds, by hospital code, the attacks observed and those that this forecaster expected (the sum
+        of its daily 7-day chances over 7), for hospitals old or new to the model; they multiply its factors, shrunk.
+        Thresholds come from `ml.alarms.threshold_for_budget` over the last 90 days' alarm scores, set anew each week.
+        """
+        factors = dict(self.model.hospital_factor)
+        for code, (observed, expected) in (hospital_counts or {}).items():
+            shrunk = shrunk_factor(np.float64(observed), np.float64(expected), HOSPITAL_PRIOR_ATTACKS)
+            factors[code] = factors.get(code, 1.0) * float(shrunk)
+        amber = self.model.amber_threshold if amber_threshold is None else amber_threshold
+        red = self.model.red_threshold if red_threshold is None else red_threshold
+        if red < amber:
+            raise ValueError("the red threshold must not lie below the amber one")
+        return Forecaster(
+            replace(self.model, hospital_factor=factors, amber_threshold=amber, red_threshold=red),
+        )
 
     def forecast(
         self,

@@ -68,10 +68,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """How a feature was spread in training: the nine inner deciles of what was known, and the share not known."""
+    """How a feature was spread in training: shares of the bins up to each edge, above the last, and, last, missing."""
 
-    deciles: tuple[float, ...]
-    missing: float
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +165,7 @@ def load_model(folder: Path) -> Model:
             red_threshold=float(stored["red_threshold"]),
             card=card,
             reference={
-                name: Reference(tuple(spread["deciles"]), float(spread["missing"]))
+                name: Reference(tuple(spread["edges"]), tuple(spread["shares"]))
                 for name, spread in json.loads(texts["reference.json"]).items()
             },
         )

@@ -24,9 +24,11 @@ _OWN_MEAN_DECAY = 1.0 - 1.0 / OWN_MEAN_DAYS
 SILENCE_DAYS = 14
 
 
-def shrunk_factor(observed: Float64, expected: Float64, prior_attacks: float) -> Float64:
+def shrunk_factor(
+    observed: Float64 | np.float64, expected: Float64 | np.float64, prior_attacks: float
+) -> Float64 | np.float64:
     """Odds multiplier (k + O) / (k + E): 1 without a record, the plain ratio with a long one."""
-    factor: Float64 = (prior_attacks + observed) / (prior_attacks + expected)
+    factor: Float64 | np.float64 = (prior_attacks + observed) / (prior_attacks + expected)
     return factor
 
 

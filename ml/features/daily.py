@@ -43,7 +43,8 @@ def features_of(state: FilterState, view: DayView, profiles: Profiles, day: NDAr
         change = view.means - view.baseline
         fast, mid, slope = change[FAST], change[MID], view.means[FAST] - view.means[MID]
         fast_z = np.clip(fast / view.spread, -Z_LIMIT, Z_LIMIT)
-        today_z = np.clip((view.today - view.baseline) / view.spread, -Z_LIMIT, Z_LIMIT)
+        today = view.today - view.baseline
+        today_z = np.clip(today / view.spread, -Z_LIMIT, Z_LIMIT)
         morning, evening = SIGNAL["morning"], SIGNAL["evening"]
         best = np.log(profiles.personal_best_litres_per_min.astype(np.float64))
         remembered = np.where(np.isfinite(state.best_log_peak_flow), state.best_log_peak_flow, np.nan)
@@ -53,6 +54,8 @@ def features_of(state: FilterState, view: DayView, profiles: Profiles, day: NDAr
         put("peak_flow_mid_change", _mean_of_known(mid[morning], mid[evening]))
         put("peak_flow_fast_z", _mean_of_known(fast_z[morning], fast_z[evening]))
         put("peak_flow_today_z", _mean_of_known(today_z[morning], today_z[evening]))
+        # Both readings of a day are the same airway: the mean of their deviations halves the blow-to-blow noise.
+        put("peak_flow_today_change", _mean_of_known(today[morning], today[evening]))
         put("peak_flow_slope", _mean_of_known(slope[morning], slope[evening]))
         fast_level = _mean_of_known(view.means[FAST, morning], view.means[FAST, evening])
         put("peak_flow_fast_of_best", np.exp(fast_level - best))
@@ -63,6 +66,7 @@ def features_of(state: FilterState, view: DayView, profiles: Profiles, day: NDAr
             put(f"{name}_mid_change", mid[row])
             put(f"{name}_fast_z", fast_z[row])
             put(f"{name}_slope", slope[row])
+            put(f"{name}_today_change", today[row])
             put(f"{name}_fast", view.means[FAST, row])
         for name in ("night_waking", "activity_limited"):
             put(f"{name}_fast_change", fast[SIGNAL[name]])

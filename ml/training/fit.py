@@ -1,7 +1,7 @@
 """From a cohort to a model: experts, calibration on unseen patients, hospital factors, alarm thresholds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.alarms import AMBER_BUDGET, RED_BUDGET
 from ml.contract import HORIZONS_DAYS, Diaries, Profiles
-from ml.evaluation.metrics import alarm_counts, alarms_at_budget
+from ml.evaluation.metrics import alarm_counts, alarms_at_budget, auroc
 from ml.evaluation.rules import action_plan_score, peak_flow_of_best
 from ml.features.catalogue import FAST_COLUMNS, FEATURES, SLOW_COLUMNS
 from ml.features.daily import patient_days
@@ -102,8 +102,40 @@ def fit_head(features: NDArray[np.float32], label: Bool, plan: TrainingPlan) -> 
     return Head(rate=rate, trees=trees, linear=linear, slope=1.0, intercept=0.0)
 
 
-def _calibrated(head: Head, slope: float, intercept: float) -> Head:
-    return Head(rate=head.rate, trees=head.trees, linear=head.linear, slope=slope, intercept=intercept)
+def patient_folds(patients: int, plan: TrainingPlan) -> NDArray[np.intp]:
+    """Fold of each patient, drawn by the plan's seed."""
+    return np.random.default_rng(plan.seed).permutation(patients) % plan.folds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedHead:
+    """A calibrated head, what it would have said of rows it had not seen, and the head that left out fold 0."""
+
+    head: Head
+    first_fold_head: Head
+    held_out_logit: NDArray[np.float64]
+    held_out_linear: NDArray[np.float64]
+
+
+def fit_calibrated_head(
+    features: NDArray[np.float32], label: Bool, row_fold: NDArray[np.intp], plan: TrainingPlan
+) -> FittedHead:
+    """Fit on all rows, calibrate on predictions for folds of patients left out."""
+    raw, linear = np.empty(len(label)), np.empty(len(label))
+    fold_heads = []
+    for number in range(plan.folds):
+        outside = row_fold == number
+        fold_heads.append(fit_head(features[~outside], label[~outside], plan))
+        raw[outside] = fold_heads[-1].raw_logit(features[outside])
+        linear[outside] = fold_heads[-1].linear.logit(features[outside])
+    slope, intercept = fit_calibration(raw, label)
+    head = fit_head(features, label, plan)
+    return FittedHead(
+        head=replace(head, slope=slope, intercept=intercept),
+        first_fold_head=replace(fold_heads[0], slope=slope, intercept=intercept),
+        held_out_logit=slope * raw + intercept,
+        held_out_linear=linear,
+    )
 
 
 def train(cohort: Cohort, plan: TrainingPlan, card: dict[str, Any], say: Say = lambda _: None) -> Model:
@@ -113,37 +145,29 @@ def train(cohort: Cohort, plan: TrainingPlan, card: dict[str, Any], say: Say = l
     """
     rows = training_rows(cohort, plan)
     say(f"{len(rows.features):,} patient-days of {len(cohort.profiles):,} patients")
-    fold = np.random.default_rng(plan.seed).permutation(len(cohort.profiles)) % plan.folds
-    row_fold = fold[rows.patient]
+    fold = patient_folds(len(cohort.profiles), plan)
     heads: dict[int, Head] = {}
     metrics: dict[str, Any] = {}
     for horizon in plan.horizons:
-        judged, label = rows.judged[horizon], rows.label[horizon]
-        held_out = np.full(len(label), np.nan)
-        for number in range(plan.folds):
-            inside = judged & (row_fold != number)
-            fold_head = fit_head(rows.features[inside], label[inside], plan)
-            outside = judged & (row_fold == number)
-            held_out[outside] = fold_head.raw_logit(rows.features[outside])
-            if horizon == MAIN_HORIZON_DAYS and number == 0:
-                first_fold_head = fold_head
-            say(f"{horizon}-day head, fold {number + 1} of {plan.folds}")
-        slope, intercept = fit_calibration(held_out[judged], label[judged])
-        heads[horizon] = _calibrated(fit_head(rows.features[judged], label[judged], plan), slope, intercept)
-        calibrated = slope * held_out[judged] + intercept
-        base_rate = float(label[judged].mean())
+        judged = rows.judged[horizon]
+        features, label, patient = rows.features[judged], rows.label[horizon][judged], rows.patient[judged]
+        fitted = fit_calibrated_head(features, label, fold[patient], plan)
+        heads[horizon] = fitted.head
+        base_rate = float(label.mean())
+        base_logit = np.full(len(label), np.log(base_rate / (1 - base_rate)))
         metrics[str(horizon)] = {
-            "days": int(judged.sum()),
-            "positive_days": int(label[judged].sum()),
-            "log_loss": log_loss(calibrated, label[judged]),
-            "log_loss_of_base_rate": log_loss(
-                np.full(judged.sum(), np.log(base_rate / (1 - base_rate))), label[judged]
-            ),
+            "days": len(label),
+            "positive_days": int(label.sum()),
+            "log_loss": log_loss(fitted.held_out_logit, label),
+            "log_loss_of_base_rate": log_loss(base_logit, label),
+            "auroc": auroc(fitted.held_out_logit, label),
+            "auroc_logistic_regression": auroc(fitted.held_out_linear, label),
         }
+        say(f"{horizon}-day head: {metrics[str(horizon)]}")
         if horizon == MAIN_HORIZON_DAYS:
-            hospital = cohort.profiles.hospital[rows.patient[judged]]
-            factors = hospital_factors(calibrated, label[judged], hospital, horizon, plan.every_days)
-            threshold_head = _calibrated(first_fold_head, slope, intercept)
+            hospital = cohort.profiles.hospital[patient]
+            factors = hospital_factors(fitted.held_out_logit, label, hospital, horizon, plan.every_days)
+            threshold_head = fitted.first_fold_head
     unseen = cohort.chosen(np.flatnonzero(fold == 0)[: plan.threshold_patients])
     amber, red, alarms = alarm_thresholds(unseen, threshold_head, factors)
     say(f"alarm thresholds {amber:.3f} and {red:.3f}")
@@ -151,12 +175,20 @@ def train(cohort: Cohort, plan: TrainingPlan, card: dict[str, Any], say: Say = l
     return Model(heads, factors, amber, red, dict(card) | found, _reference(rows.features))
 
 
+def bin_shares(values: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares of `values` up to each edge, above the last edge, and missing."""
+    known = values[~np.isnan(values)]
+    counts = np.bincount(np.searchsorted(edges, known, side="left"), minlength=len(edges) + 1)
+    shares: NDArray[np.float64] = np.append(counts, len(values) - len(known)) / len(values)
+    return shares
+
+
 def _reference(features: NDArray[np.float32]) -> dict[str, Reference]:
     spreads: dict[str, Reference] = {}
     for feature, values in zip(FEATURES, features.T, strict=True):
         known = values[~np.isnan(values)]
-        deciles = np.quantile(known, np.arange(1, 10) / 10) if len(known) else np.zeros(0)
-        spreads[feature.name] = Reference(tuple(deciles.tolist()), 1.0 - len(known) / len(values))
+        edges = np.unique(np.quantile(known, np.arange(1, 10) / 10)).astype(np.float64) if len(known) else np.zeros(0)
+        spreads[feature.name] = Reference(tuple(edges.tolist()), tuple(bin_shares(values, edges).tolist()))
     return spreads
 
 

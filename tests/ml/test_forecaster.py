@@ -153,3 +153,33 @@ def test_arrays_that_do_not_fit_together_are_refused(forecaster: Forecaster) -> 
         forecaster.forecast(one_diary(), Profiles.of(0), np.zeros(0, dtype=np.int32))
     with pytest.raises(ValueError, match="1 patients are given"):
         forecaster.forecast(one_diary(), Profiles.of(1), np.zeros(2, dtype=np.int32))
+
+
+def test_a_site_that_sees_fewer_attacks_than_expected_is_forecast_lower_but_never_by_the_whole_ratio(
+    forecaster: Forecaster,
+) -> None:
+    settled = forecaster.adapted(hospital_counts={77: (0.0, 20.0)})
+    before, after = (forecast_one_at(77, found) for found in (forecaster, settled))
+    odds = [chance / (1 - chance) for chance in (before, after)]
+    # (20 + 0) / (20 + 20), but for the little that the patient's own attack-free weeks now say less.
+    assert 0.5 <= odds[1] / odds[0] < 0.52
+    assert forecast_one_at(78, settled) == forecast_one_at(78, forecaster)
+
+
+def test_thresholds_set_anew_change_the_level_and_not_the_chance(forecaster: Forecaster) -> None:
+    usual = forecast_one(forecaster, one_diary())
+    assert usual.alarm_score is not None
+    louder = forecast_one(
+        forecaster.adapted(amber_threshold=usual.alarm_score, red_threshold=usual.alarm_score + 1), one_diary()
+    )
+    assert (usual.level, louder.level) == ("usual", "raised")
+    assert louder.probability == usual.probability
+    with pytest.raises(ValueError, match="red threshold must not lie below"):
+        forecaster.adapted(amber_threshold=0.0, red_threshold=-1.0)
+
+
+def forecast_one_at(hospital: int, forecaster: Forecaster) -> float:
+    profile = Profiles.of(1, hospital=hospital)
+    (found,) = forecaster.forecast(one_diary(), profile, np.array([TODAY], dtype=np.int32))
+    assert found.probability is not None
+    return found.probability[7]

@@ -1,0 +1,181 @@
+"""The study's figures as a page that a clinician can read: tables, three charts, and plain words on what is thin."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from math import isfinite, log10
+from pathlib import Path
+from typing import Any
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b2430}
+table{border-collapse:collapse;margin:1rem 0;font-size:.9rem}td,th{padding:.3rem .7rem;border-bottom:1px solid #d5dbe3;
+text-align:right}td:first-child,th:first-child{text-align:left}caption{text-align:left;font-weight:600}
+.note{background:#fff6df;border-left:4px solid #c98a00;padding:.6rem 1rem}svg{margin:1rem 1rem 0 0}
+"""
+_WIDTH, _HEIGHT, _MARGIN = 420, 300, 50
+_COLOURS = ("#0b6bcb", "#c2410c", "#15803d", "#6b21a8", "#475569", "#be123c")
+
+Point = tuple[float, float]
+
+
+def _number(value: object, digits: int = 3) -> str:
+    if isinstance(value, float):
+        return f"{value:.{digits}f}" if isfinite(value) else "–"
+    return escape(str(value))
+
+
+def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    head = "".join(f"<th scope='col'>{escape(text)}</th>" for text in heads)
+    body = "".join("<tr>" + "".join(f"<td>{_number(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>{body}</table>"
+
+
+def _chart(title: str, across: str, up: str, lines: Mapping[str, Sequence[Point]], diagonal: bool = False) -> str:
+    """A line chart as SVG; each line has its own dash as well as its colour."""
+    points = [point for line in lines.values() for point in line if isfinite(point[0]) and isfinite(point[1])]
+    if not points:
+        return ""
+    left, right = min(p[0] for p in points), max(p[0] for p in points)
+    low, high = min(p[1] for p in points), max(p[1] for p in points)
+    if diagonal:
+        left = low = min(left, low)
+        right = high = max(right, high)
+
+    def place(point: Point) -> str:
+        x = _MARGIN + (point[0] - left) / ((right - left) or 1) * (_WIDTH - _MARGIN - 10)
+        y = _HEIGHT - _MARGIN - (point[1] - low) / ((high - low) or 1) * (_HEIGHT - _MARGIN - 30)
+        return f"{x:.1f},{y:.1f}"
+
+    parts = [f"<text x='{_MARGIN}' y='16' font-weight='600'>{escape(title)}</text>"]
+    if diagonal:
+        parts.append(f"<polyline points='{place((left, low))} {place((right, high))}' stroke='#bbb' fill='none'/>")
+    for number, (name, line) in enumerate(lines.items()):
+        colour, dash = _COLOURS[number % len(_COLOURS)], f"{6 + 4 * number},{3 * number}"
+        kept = [point for point in line if isfinite(point[0]) and isfinite(point[1])]
+        drawn = " ".join(place(point) for point in kept)
+        parts.append(
+            f"<polyline points='{drawn}' stroke='{colour}' stroke-dasharray='{dash}' fill='none' stroke-width='2'/>"
+            f"<text x='{_WIDTH + 5}' y='{40 + 18 * number}' fill='{colour}'>{escape(name)}</text>"
+        )
+    parts += [
+        f"<text x='{_MARGIN}' y='{_HEIGHT - 30}'>{left:.3g}</text>",
+        f"<text x='{_WIDTH - 40}' y='{_HEIGHT - 30}'>{right:.3g}</text>",
+        f"<text x='{_WIDTH // 2 - 60}' y='{_HEIGHT - 10}'>{escape(across)}</text>",
+        f"<text x='2' y='{_HEIGHT - _MARGIN}'>{low:.3g}</text><text x='2' y='34'>{high:.3g}</text>",
+        f"<text x='2' y='{_HEIGHT // 2}'>{escape(up)}</text>",
+    ]
+    size = f"width='{_WIDTH + 240}' height='{_HEIGHT}'"
+    return f"<svg {size} role='img' aria-label='{escape(title)}' font-size='12'>{''.join(parts)}</svg>"
+
+
+def _interval(found: Mapping[str, float]) -> str:
+    return f"{_number(found['value'])} ({_number(found['low'])}–{_number(found['high'])})"
+
+
+def _study_section(study: Mapping[str, Any]) -> str:
+    contenders = study["contenders"]
+    parts = [
+        f"<h2>{escape(study['scheme'].replace('_', ' '))}</h2>",
+        f"<p>{study['patients']:,} patients, {study['judged_days']:,} judged days, {study['attacks']:,} attacks. "
+        f"<strong>{escape(study['verdict'])}.</strong></p>",
+        _table(
+            "Discrimination and calibration, 7 days ahead (95 % intervals: patients drawn again)",
+            ["", "AUROC", "within patients", "log loss", "share of attainable gain", "observed/expected", "slope"],
+            [
+                [
+                    name,
+                    _interval(found["auroc"]),
+                    found["within_patient_auroc"],
+                    found.get("log_loss", float("nan")),
+                    found.get("share_of_attainable_log_loss_gain", float("nan")),
+                    found.get("calibration", {}).get("observed_over_expected", float("nan")),
+                    found.get("calibration", {}).get("slope", float("nan")),
+                ]
+                for name, found in contenders.items()
+            ],
+        ),
+    ]
+    budgets = list(next(iter(contenders.values()))["alarms"])
+    for budget in budgets:
+        title = budget.replace("as_", "as many alarms as ").replace("_", " ")
+        per_month = study["rule_alarms_per_patient_month"].get(budget)
+        title += " alarms per patient-month" if per_month is None else f" ({per_month:.2f} per patient-month)"
+        parts.append(
+            _table(
+                title,
+                ["", "attacks foreseen", "PPV", "lead, days", "two days or more", "on the top 5 % of patients"],
+                [
+                    [
+                        name,
+                        _interval(found["alarms"][budget]["sensitivity_interval"]),
+                        found["alarms"][budget]["ppv"],
+                        found["alarms"][budget]["lead_days_median"],
+                        found["alarms"][budget]["lead_two_days_share"],
+                        found["alarms"][budget]["share_on_top_twentieth"],
+                    ]
+                    for name, found in contenders.items()
+                ],
+            )
+        )
+    with_chance = {name: found for name, found in contenders.items() if "calibration" in found}
+    parts.append(
+        _chart(
+            "Calibration (log scales)",
+            "log10 of the chance given",
+            "log10 seen",
+            {
+                name: [(log10(p), log10(o)) for p, o, _ in found["calibration"]["curve"] if p > 0 and o > 0]
+                for name, found in list(with_chance.items())[:4]
+            },
+            diagonal=True,
+        )
+    )
+    benefit = {name: found["net_benefit"] for name, found in list(with_chance.items())[:4]}
+    benefit["action plan"] = study["action_plan_net_benefit"]
+    parts.append(
+        _chart(
+            "Decision curve",
+            "chance worth acting on",
+            "net benefit",
+            {name: [(float(at), value) for at, value in curve.items()] for name, curve in benefit.items()},
+        )
+    )
+    curve = study["by_diary_days"]
+    parts.append(
+        _chart(
+            "What knowing the patient is worth",
+            "diary days",
+            "log-loss gain",
+            {
+                name: [(row["from_day"], row[name]["log_loss_gain"]) for row in curve if name in row]
+                for name in ("soom", "soom_without_personal_layer", "lightgbm_today_only")
+            },
+        )
+    )
+    first = next(iter(with_chance.values()), None)
+    if first is not None:
+        parts += [
+            _table(f"Observed over expected by {group.replace('_', ' ')}", ["", "O/E"], list(values.items()))
+            for group, values in first["observed_over_expected_by"].items()
+        ]
+    own = study.get("per_patient_lightgbm")
+    if own:
+        parts.append(
+            f"<p>LightGBM trained on each patient's own first half: AUROC {own['own_auroc']:.3f} on the second "
+            f"halves of {own['patients']} patients, against {own['population_auroc']:.3f} of the population model.</p>"
+        )
+    return "".join(parts)
+
+
+def write_report(folder: Path, title: str, studies: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> None:
+    """Write `report.json` and `report.html` into `folder`; `notes` say what is missing or thin."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"title": title, "notes": list(notes), "studies": list(studies)}
+    (folder / "report.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    body = "".join(f"<p class='note'>{escape(note)}</p>" for note in notes) + "".join(map(_study_section, studies))
+    page = (
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title><style>{_STYLE}</style>"
+        f"<h1>{escape(title)}</h1>{body}</html>"
+    )
+    (folder / "report.html").write_text(page, encoding="utf-8")

@@ -1,0 +1,273 @@
+"""The study: splits x contenders, and every figure of merit on the days that were left out."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.alarms import alarm_days, alarms_per_patient_month, threshold_for_budget
+from ml.evaluation.bootstrap import interval, patient_weights, ratio_replicates, weighted_aurocs
+from ml.evaluation.contenders import (
+    GPBOOST,
+    LINEAR,
+    ORACLE,
+    PLAIN_TREES,
+    POPULATION,
+    PRODUCT,
+    RIVER,
+    TODAY_ONLY,
+    per_patient_trees,
+    rules_and_oracle,
+    score_split,
+)
+from ml.evaluation.metrics import alarm_counts, auroc, calibration, net_benefit, within_patient_auroc
+from ml.evaluation.splits import Scheme, splits
+from ml.evaluation.study_data import StudyData
+from ml.model import MAIN_HORIZON_DAYS, Model
+from ml.personal import HOSPITAL_PRIOR_ATTACKS, Float64, hospital_shift, logistic, shrunk_factor
+from ml.scoring import head_logit, personalised
+from ml.training.calibration import log_loss
+from ml.training.fit import TrainingPlan
+
+Bool = NDArray[np.bool_]
+
+BUDGETS = (0.10, 0.25, 0.50, 1.00)
+DECISION_THRESHOLDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.10)
+ALL_CONTENDERS = frozenset({PRODUCT, POPULATION, LINEAR, PLAIN_TREES, TODAY_ONLY, GPBOOST, RIVER})
+# Fewer attacks than this cannot tell a good model from a bad one; Riley's rule asks for hundreds to develop one.
+ATTACKS_TO_JUDGE = 50
+ATTACKS_TO_TRAIN = 20
+CURVE_DAYS = (7, 14, 30, 60, 120, 240, 366)
+HOSPITAL_SETTLING_DAYS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """What to run. `budget_alarms` are per patient-month; `seed` draws folds, trees and bootstrap."""
+
+    scheme: Scheme = "patient_wise"
+    folds: int = 3
+    training: TrainingPlan = field(default_factory=TrainingPlan)
+    contenders: frozenset[str] = ALL_CONTENDERS
+    seed: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """Out-of-split scores of one contender, NaN where it was never judged."""
+
+    logit: Float64 | None
+    alarm_score: Float64
+
+
+def out_of_split_scores(data: StudyData, plan: StudyPlan, say: Callable[[str], None]) -> tuple[dict[str, Held], Bool]:
+    """Scores of each contender on the days that it did not learn from, and which days those are."""
+    tested = np.zeros(data.judged.shape, dtype=np.bool_)
+    held: dict[str, Held] = {}
+    for split in splits(data, plan.scheme, plan.folds, plan.seed):
+        attacks = int((data.days.onset & split.learn).sum())
+        if attacks < ATTACKS_TO_TRAIN:
+            raise ValueError(
+                f"{split.name}: only {attacks} attacks to learn from, at least {ATTACKS_TO_TRAIN} are needed; "
+                "these data are too few to train and judge a forecast"
+            )
+        say(f"{plan.scheme} {split.name}: learning from {attacks} attacks")
+        for name, scored in score_split(data, split, plan.training, plan.contenders).items():
+            kept = held.setdefault(name, Held(np.full(tested.shape, np.nan), np.full(tested.shape, np.nan)))
+            if kept.logit is not None and scored.logit is not None:
+                kept.logit[split.test] = scored.logit[split.test]
+            kept.alarm_score[split.test] = scored.alarm_score[split.test]
+        tested |= split.test
+    for name, scored in rules_and_oracle(data).items():
+        held[name] = Held(scored.logit, scored.alarm_score)
+    return held, tested
+
+
+def run_study(data: StudyData, plan: StudyPlan, say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """All figures as plain data for JSON. ValueError, in words, where the data are too few to train on."""
+    held, tested = out_of_split_scores(data, plan, say)
+    return {
+        "scheme": plan.scheme,
+        "seed": plan.seed,
+        **figures(data, held, tested, plan.seed),
+    }
+
+
+def judge_model(data: StudyData, model: Model, seed: int) -> dict[str, Any]:
+    """Figures of a model as it is, on diaries that it did not learn from, beside the rules."""
+    wanted = data.days.diary_days >= 1
+    site_shift = hospital_shift(model.hospital_factor, data.profiles.hospital)
+    population = head_logit(model.heads[MAIN_HORIZON_DAYS], data.days, wanted) + site_shift
+    daily = personalised(data.days, population)
+    linear = np.full(wanted.shape, np.nan)
+    linear[wanted] = model.heads[MAIN_HORIZON_DAYS].linear.logit(data.days.features[wanted])
+    held = {
+        PRODUCT: Held(daily.logit, daily.alarm_score),
+        POPULATION: Held(population, population),
+        LINEAR: Held(linear, linear),
+    }
+    held |= {name: Held(scored.logit, scored.alarm_score) for name, scored in rules_and_oracle(data).items()}
+    everywhere = np.ones(data.judged.shape, dtype=np.bool_)
+    return {"scheme": "model_as_it_is", "seed": seed, **figures(data, held, everywhere, seed)}
+
+
+def figures(data: StudyData, held: dict[str, Held], tested: Bool, seed: int) -> dict[str, Any]:
+    """Every figure of the contenders on the tested days."""
+    judged, alarm_mask = data.judged & tested, data.alarm_days & tested
+    label = data.label[judged]
+    patient = np.nonzero(judged)[1]
+    attacks = int((data.days.onset & tested).sum())
+    weights = patient_weights(data.patients, seed)
+    rule_alarms = {
+        f"as_{name}": alarms_per_patient_month(alarm_days(scored.alarm_score, alarm_mask, 1.0), alarm_mask)
+        for name, scored in rules_and_oracle(data).items()
+        if scored.logit is None
+    }
+    base = float(label.mean()) if len(label) else float("nan")
+    base_loss = log_loss(np.full(len(label), np.log(base / (1 - base))), label) if 0 < base < 1 else float("nan")
+    oracle_logit = held[ORACLE].logit if ORACLE in held else None
+    oracle_loss = log_loss(oracle_logit[judged], label) if oracle_logit is not None else float("nan")
+    contenders: dict[str, Any] = {}
+    for name, scored in held.items():
+        found: dict[str, Any] = {}
+        ranking = scored.alarm_score[judged] if scored.logit is None else scored.logit[judged]
+        finite = np.where(np.isfinite(ranking), ranking, -50.0)
+        replicates = weighted_aurocs(finite, label, patient, weights)
+        found["auroc"] = asdict(interval(auroc(finite, label), replicates))
+        found["within_patient_auroc"] = within_patient_auroc(finite, label, patient)
+        if scored.logit is not None:
+            found["log_loss"] = log_loss(finite, label)
+            found["share_of_attainable_log_loss_gain"] = (base_loss - found["log_loss"]) / (base_loss - oracle_loss)
+            found["calibration"] = asdict(calibration(finite, label))
+            found["observed_over_expected_by"] = by_group(data, finite, judged)
+            found["net_benefit"] = decision_curve(logistic(finite), label)
+        found["alarms"] = alarm_table(data, scored.alarm_score, alarm_mask, rule_alarms, weights)
+        contenders[name] = found
+    result: dict[str, Any] = {
+        "patients": data.patients,
+        "judged_days": int(judged.sum()),
+        "attacks": attacks,
+        "verdict": verdict(attacks),
+        "positive_day_share": base,
+        "rule_alarms_per_patient_month": rule_alarms,
+        "contenders": contenders,
+        "action_plan_net_benefit": rule_decision_curve(data, judged),
+        "by_diary_days": diary_day_curve(data, held, judged, base),
+        "hospital_after_100_days": settled_hospitals(data, held, judged),
+    }
+    population = held[POPULATION].logit if POPULATION in held else None
+    if population is not None and not np.isnan(population[data.judged]).any():
+        own = per_patient_trees(data, population)
+        result["per_patient_lightgbm"] = None if own is None else asdict(own)
+    return result
+
+
+def verdict(attacks: int) -> str:
+    """Whether so many attacks can tell a good model from a bad one."""
+    if attacks < ATTACKS_TO_JUDGE:
+        return f"too few to judge: {attacks} attacks, at least {ATTACKS_TO_JUDGE} are needed"
+    return f"enough to judge: {attacks} attacks"
+
+
+def alarm_table(
+    data: StudyData, score: Float64, alarm_mask: Bool, rule_alarms: dict[str, float], weights: Float64
+) -> dict[str, Any]:
+    """Sensitivity, PPV, lead time and concentration at each budget and at each rule's own alarm count."""
+    usable = np.where(np.isfinite(score), score, -np.inf)
+    table: dict[str, Any] = {}
+    budgets = {f"{budget:.2f}": budget for budget in BUDGETS} | rule_alarms
+    for name, budget in budgets.items():
+        threshold = threshold_for_budget(usable, alarm_mask, budget)
+        counts = alarm_counts(usable, alarm_mask, data.days.onset, threshold)
+        found = counts.figures(threshold)
+        row: dict[str, Any] = found.to_dict()
+        row["sensitivity_interval"] = asdict(
+            interval(found.sensitivity, ratio_replicates(counts.caught, counts.attacks, weights))
+        )
+        table[name] = row
+    return table
+
+
+def by_group(data: StudyData, logit: Float64, judged: Bool) -> dict[str, dict[str, float]]:
+    """Observed over expected positive days by hospital, step, sex, age and missingness."""
+    patient = np.nonzero(judged)[1]
+    label, chance = data.label[judged], logistic(logit)
+    profiles = data.profiles
+    thirds = np.quantile(data.missing_share, [1 / 3, 2 / 3]) if data.patients else np.zeros(2)
+    groups: dict[str, NDArray[Any]] = {
+        "hospital": profiles.hospital,
+        "treatment_step": np.nan_to_num(profiles.treatment_step, nan=-1).astype(int),
+        "sex": np.where(np.isnan(profiles.female), "unknown", np.where(profiles.female > 0, "female", "male")),
+        "age": np.where(
+            np.isnan(profiles.age_years), "unknown", np.where(profiles.age_years < 18, "below 18", "18 and over")
+        ),
+        "missing_days": np.array(["least", "middle", "most"])[np.digitize(data.missing_share, thirds)],
+    }
+    result: dict[str, dict[str, float]] = {}
+    for name, group in groups.items():
+        of_row = group[patient]
+        result[name] = {
+            str(value): float(label[of_row == value].sum() / chance[of_row == value].sum())
+            for value in np.unique(of_row)
+        }
+    return result
+
+
+def decision_curve(chance: Float64, label: Bool) -> dict[str, float]:
+    """Net benefit of acting above each threshold of chance."""
+    return {str(threshold): net_benefit(chance >= threshold, label, threshold) for threshold in DECISION_THRESHOLDS}
+
+
+def rule_decision_curve(data: StudyData, judged: Bool) -> dict[str, float]:
+    """Net benefit of acting in the yellow or red zone."""
+    flagged, label = (data.action_plan >= 1)[judged], data.label[judged]
+    return {str(threshold): net_benefit(flagged, label, threshold) for threshold in DECISION_THRESHOLDS}
+
+
+def diary_day_curve(data: StudyData, held: dict[str, Held], judged: Bool, base: float) -> list[dict[str, Any]]:
+    """What knowing the patient is worth as the diary grows: log loss and AUROC by the number of diary days."""
+    curve = []
+    for low, high in pairwise(CURVE_DAYS):
+        here = judged & (data.days.diary_days >= low) & (data.days.diary_days < high)
+        label = data.label[here]
+        if not label.any() or label.all():
+            continue
+        base_loss = log_loss(np.full(len(label), np.log(base / (1 - base))), label)
+        row: dict[str, Any] = {"from_day": low, "to_day": high - 1, "days": len(label), "positive": int(label.sum())}
+        for name in (PRODUCT, POPULATION, TODAY_ONLY, ORACLE):
+            logit = held[name].logit if name in held else None
+            if logit is not None:
+                values = logit[here]
+                row[name] = {"auroc": auroc(values, label), "log_loss_gain": base_loss - log_loss(values, label)}
+        curve.append(row)
+    return curve
+
+
+def settled_hospitals(data: StudyData, held: dict[str, Held], judged: Bool) -> dict[str, dict[str, float]]:
+    """Observed over expected of each hospital from day 100 on, with a factor learned from its first 100 days only.
+
+    `true_over_expected` uses the simulator's own chances instead of the attacks that happened, which frees it of their
+    chance; it is missing on real diaries.
+    """
+    logit = held[POPULATION].logit if POPULATION in held else None
+    if logit is None:
+        return {}
+    offset = np.broadcast_to(np.arange(len(judged))[:, None], judged.shape)
+    result: dict[str, dict[str, float]] = {}
+    for code in np.unique(data.profiles.hospital[data.profiles.hospital >= 0]):
+        here = judged & (data.profiles.hospital == code)
+        early, late = here & (offset < HOSPITAL_SETTLING_DAYS), here & (offset >= HOSPITAL_SETTLING_DAYS)
+        if not late.any():
+            continue
+        # Overlapping 7-day outcomes count each attack seven times.
+        observed, expected = data.label[early].sum() / 7, logistic(logit[early]).sum() / 7
+        factor = float(shrunk_factor(observed, expected, HOSPITAL_PRIOR_ATTACKS))
+        settled = logistic(logit[late] + np.log(factor)).sum()
+        row = {"factor": factor, "observed_over_expected": float(data.label[late].sum() / settled)}
+        if data.oracle is not None:
+            row["true_over_expected"] = float(data.oracle[late].sum() / settled)
+        result[str(code)] = row
+    return result
