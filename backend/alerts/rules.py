@@ -201,7 +201,8 @@ def _about_open_forecast(
 ) -> Decision:
     if alert.level is Level.AMBER and forecast is ForecastLevel.HIGH and budget.allows(Level.RED, now):
         return Decision(Action.ESCALATE, Level.RED, Cause.FORECAST)
-    if forecast is ForecastLevel.USUAL:
+    # One nobody has looked at does not vanish because the next day's forecast is lower: it spoke of seven days.
+    if forecast is ForecastLevel.USUAL and alert.acknowledged:
         return Decision(Action.RESOLVE, because=ResolvedBecause.RISK_FELL)
     if now - alert.triggered_at >= FORECAST_LASTS:
         return Decision(Action.RESOLVE, because=ResolvedBecause.HORIZON_PASSED)

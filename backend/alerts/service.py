@@ -49,11 +49,8 @@ class Finding:
     forecast_reasons: Sequence[dict[str, Any]]
 
 
-def review(session: Session, findings: Sequence[Finding], now: datetime, *, tell: bool = True) -> None:
-    """Bring the alerts of many patients up to what was found, in the transaction of their assessments.
-
-    `tell=False` is for a past `now`: the alerts are kept as they would have been, and nobody gets a message.
-    """
+def review(session: Session, findings: Sequence[Finding], now: datetime) -> None:
+    """Bring the alerts of many patients up to what was found, in the transaction of their assessments."""
     patient_ids = [finding.patient_id for finding in findings]
     open_alerts, latest_of_rule = store.open_and_latest_rule_alerts(session, patient_ids)
     spent = store.budgets(session, patient_ids, now)
@@ -65,13 +62,10 @@ def review(session: Session, findings: Sequence[Finding], now: datetime, *, tell
         if decision.action is Action.RESOLVE and alert is not None and decision.because is not None:
             _resolve(session, alert, decision.because, now)
             decision = decide(None, _previous(of_rule), evidence, finding.forecast, budget, now)
-        changed: Alert | None = None
         if decision.action is Action.RAISE:
-            changed = _raise(session, finding, decision, evidence, now)
+            _tell_of(session, _raise(session, finding, decision, evidence, now), now)
         elif decision.action is Action.ESCALATE and alert is not None:
-            changed = _escalate(session, alert, finding, decision, evidence, now)
-        if changed is not None and tell:
-            tell_of(session, changed, now)
+            _tell_of(session, _escalate(session, alert, finding, decision, evidence, now), now)
 
 
 def acknowledge(session: Session, clinician: Clinician, alert_id: UUID, note: str | None, now: datetime) -> Alert:
@@ -114,18 +108,6 @@ def mark_sent(session: Session, alert_ids: Sequence[UUID], now: datetime) -> Non
         alert.state = AlertState.SENT.value
         alert.sent_at = now
     session.flush()
-
-
-def tell_of(session: Session, alert: Alert, now: datetime) -> None:
-    """Put the alert's message into the patient's inbox and on the way to the phones."""
-    notifications.tell(
-        session,
-        patient_id=alert.patient_id,
-        alert_id=alert.id,
-        kind=MessageKind(alert.cause),
-        level=MessageLevel(alert.level),
-        now=now,
-    )
 
 
 def _previous(alert: Alert | None) -> PreviousAlert | None:
@@ -192,3 +174,15 @@ def _resolve(session: Session, alert: Alert, because: ResolvedBecause, now: date
     alert.resolved_because = because.value
     session.flush()
     notifications.close_message(session, alert.id, now=now)
+
+
+def _tell_of(session: Session, alert: Alert, now: datetime) -> None:
+    """Put the alert's message into the patient's inbox and on the way to the phones."""
+    notifications.tell(
+        session,
+        patient_id=alert.patient_id,
+        alert_id=alert.id,
+        kind=MessageKind(alert.cause),
+        level=MessageLevel(alert.level),
+        now=now,
+    )

@@ -33,17 +33,6 @@ def locked_visible_alert(session: Session, clinician: Clinician, alert_id: UUID)
     return alert
 
 
-def patients_with_alerts(session: Session, patient_ids: Sequence[UUID]) -> set[UUID]:
-    """Those who ever had one."""
-    return set(session.exec(select(Alert.patient_id).where(col(Alert.patient_id).in_(patient_ids))))
-
-
-def open_alerts(session: Session, patient_ids: Sequence[UUID]) -> Sequence[Alert]:
-    return session.exec(
-        select(Alert).where(col(Alert.patient_id).in_(patient_ids), Alert.state != AlertState.RESOLVED)
-    ).all()
-
-
 def open_and_latest_rule_alerts(
     session: Session, patient_ids: Sequence[UUID]
 ) -> tuple[dict[UUID, Alert], dict[UUID, Alert]]:

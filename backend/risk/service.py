@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from backend.alerts import service as alerts
-from backend.alerts.rules import EVIDENCE_LASTS, ForecastLevel, evidence_of
+from backend.alerts.rules import ForecastLevel, evidence_of
 from backend.core import due
 from backend.core.database import NewSession
 from backend.patients.tables import Patient
@@ -32,10 +32,9 @@ LONGEST_WAIT_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class _Assessed:
-    """One patient's day as it stood at `moment`, worked out and not yet written."""
+    """One patient's day, worked out and not yet written."""
 
     facts: Facts
-    moment: datetime
     as_of: date
     standing: Standing
     forecast: Forecast | None
@@ -93,54 +92,6 @@ def mark_new_day(session: Session, now: datetime) -> int:
     return marked
 
 
-def assess_history(
-    session: Session,
-    forecaster: RiskForecaster | None,
-    patient_ids: Sequence[UUID],
-    first_day: date,
-    last_day: date,
-    *,
-    now: datetime,
-) -> int:
-    """Fill in assessments as they would have stood at the end of past days; return how many were written.
-
-    Days that have an assessment keep it, days before a patient's first reading or answer get none. No alert is raised.
-    """
-    facts = read_facts(session, patient_ids, datetime.combine(first_day - timedelta(days=8), time(), now.tzinfo))
-    with_consent = [patient_id for patient_id in facts if facts[patient_id].forecasting_consent]
-    columns = read_diaries(session, with_consent) if forecaster is not None and with_consent else None
-    began_on = _first_entry_days(session, list(facts))
-    written = 0
-    for offset in range((last_day - first_day).days + 1):
-        as_of = first_day + timedelta(days=offset)
-        ends = {one.patient_id: end_of(as_of, one) for one in facts.values()}
-        standings = {patient_id: facts[patient_id].at(ends[patient_id], as_of) for patient_id in facts}
-        forecasts: dict[UUID, Forecast] = {}
-        if forecaster is not None and columns is not None:
-            days = [
-                PatientDay(patient_id, as_of, standings[patient_id].personal_best_litres_per_min)
-                for patient_id in columns.patient_ids
-            ]
-            forecasts = dict(zip(columns.patient_ids, forecaster.forecast(columns, days), strict=True))
-        assessed = [
-            _Assessed(
-                one,
-                ends[one.patient_id],
-                as_of,
-                standings[one.patient_id],
-                forecasts.get(one.patient_id),
-                _why_none(one, forecaster),
-            )
-            for one in facts.values()
-            if one.patient_id in began_on and began_on[one.patient_id] <= as_of
-        ]
-        rows = [_row(item, now, change=0) for item in assessed]
-        if rows:
-            statement = insert(Assessment).on_conflict_do_nothing().returning(col(Assessment.id))
-            written += len(session.connection().execute(statement, rows).all())
-    return written
-
-
 def _assess(
     new_session: NewSession, forecaster: RiskForecaster | None, claims: Sequence[due.Claim], now: datetime
 ) -> None:
@@ -157,7 +108,7 @@ def _work_out(
     session: Session, forecaster: RiskForecaster | None, patient_ids: Sequence[UUID], now: datetime
 ) -> list[_Assessed]:
     """Reads, closes the transaction, then computes: a forecast holds no lock and no snapshot."""
-    facts = read_facts(session, patient_ids, now - EVIDENCE_LASTS - timedelta(days=1))
+    facts = read_facts(session, patient_ids, now)
     with_consent = [patient_id for patient_id in facts if facts[patient_id].forecasting_consent]
     columns = read_diaries(session, with_consent) if forecaster is not None and with_consent else None
     session.rollback()
@@ -173,7 +124,6 @@ def _work_out(
     return [
         _Assessed(
             one,
-            now,
             today[one.patient_id],
             standings[one.patient_id],
             forecasts.get(one.patient_id),
@@ -218,7 +168,7 @@ def _write(session: Session, assessed: Sequence[_Assessed], now: datetime) -> No
 
 def _row(item: _Assessed, now: datetime, change: int) -> dict[str, object]:
     standing, forecast = item.standing, item.forecast
-    evidence = evidence_of(standing.signs, item.moment)
+    evidence = evidence_of(standing.signs, now)
     speaking = set() if evidence is None else evidence.flags
     return {
         "id": uuid4(),
@@ -227,7 +177,7 @@ def _row(item: _Assessed, now: datetime, change: int) -> dict[str, object]:
         "assessed_at": now,
         "zone": None if standing.zone is None else standing.zone.value,
         "newest_litres_per_min": None if standing.newest is None else standing.newest.litres_per_min,
-        "newest_reading_at": None if standing.newest is None else standing.newest.taken_at,
+        "newest_reading_at": None if standing.newest is None else standing.newest.at,
         "best_litres_per_min": standing.best_litres_per_min,
         "red_flags": [reason["code"] for reason in standing.reasons if reason["code"] in speaking],
         "status": item.without_forecast.value if forecast is None else forecast.status.value,
@@ -250,24 +200,6 @@ def _why_none(facts: Facts, forecaster: RiskForecaster | None) -> ForecastStatus
 
 def _level(forecast: Forecast | None) -> ForecastLevel | None:
     return None if forecast is None or forecast.level is None else ForecastLevel(forecast.level.value)
-
-
-def end_of(day: date, facts: Facts) -> datetime:
-    """Midnight after the patient's local day."""
-    return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(facts.time_zone))
-
-
-def _first_entry_days(session: Session, patient_ids: Sequence[UUID]) -> dict[UUID, date]:
-    rows = session.connection().execute(
-        text("""
-            SELECT patient_id, min(local_date) FROM (
-                SELECT patient_id, local_date FROM peak_flow WHERE patient_id = ANY(:ids) AND NOT deleted
-                UNION ALL SELECT patient_id, local_date FROM symptoms WHERE patient_id = ANY(:ids) AND NOT deleted
-            ) AS entries GROUP BY patient_id
-        """),
-        {"ids": list(patient_ids)},
-    )
-    return {row[0]: row[1] for row in rows}
 
 
 def _next_changes(session: Session, patient_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -4,7 +4,6 @@ Read for many patients with five statements, then worked out in memory for any m
 themselves are in `backend.clinical`.
 """
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -26,6 +25,7 @@ ZONE_LASTS = timedelta(hours=48)
 
 _FROM_BEST_TO_WORST = (Zone.GREEN, Zone.YELLOW, Zone.RED)
 
+# A phone whose clock is ahead cannot date an entry after its arrival: the earlier of the two times counts.
 _PATIENTS = f"""
 SELECT p.id, p.time_zone,
     EXISTS (
@@ -35,15 +35,14 @@ SELECT p.id, p.time_zone,
     entries.last_at, entries.last_on
 FROM patient p
 LEFT JOIN LATERAL (
-    SELECT max(taken_at) AS last_at, max(local_date) AS last_on FROM (
-        SELECT max(taken_at) AS taken_at, max(local_date) AS local_date
-            FROM peak_flow WHERE patient_id = p.id AND NOT deleted
-        UNION ALL SELECT max(taken_at), max(local_date) FROM symptoms WHERE patient_id = p.id AND NOT deleted
-        UNION ALL SELECT max(taken_at), max(local_date) FROM inhaler_use WHERE patient_id = p.id AND NOT deleted
-        UNION ALL SELECT max(taken_at), max(local_date) FROM trigger_exposure WHERE patient_id = p.id AND NOT deleted
-        UNION ALL SELECT max(taken_at), max(local_date) FROM attack WHERE patient_id = p.id AND NOT deleted
-        UNION ALL SELECT max(taken_at), max(local_date) FROM questionnaire WHERE patient_id = p.id AND NOT deleted
-    ) AS newest
+    SELECT max(LEAST(taken_at, received_at)) AS last_at, max(local_date) AS last_on FROM (
+        SELECT taken_at, received_at, local_date FROM peak_flow WHERE patient_id = p.id AND NOT deleted
+        UNION ALL SELECT taken_at, received_at, local_date FROM symptoms WHERE patient_id = p.id AND NOT deleted
+        UNION ALL SELECT taken_at, received_at, local_date FROM inhaler_use WHERE patient_id = p.id AND NOT deleted
+        UNION ALL SELECT taken_at, received_at, local_date FROM trigger_exposure WHERE patient_id = p.id AND NOT deleted
+        UNION ALL SELECT taken_at, received_at, local_date FROM attack WHERE patient_id = p.id AND NOT deleted
+        UNION ALL SELECT taken_at, received_at, local_date FROM questionnaire WHERE patient_id = p.id AND NOT deleted
+    ) AS entry WHERE LEAST(taken_at, received_at) <= :now
 ) AS entries ON true
 WHERE p.id = ANY(:ids)
 """  # noqa: S608 (an enum's value)
@@ -55,34 +54,35 @@ FROM action_plan WHERE patient_id = ANY(:ids) ORDER BY patient_id, version
 
 # Patients without a plan need all their readings, for the personal best; others the recent ones.
 _READINGS = """
-SELECT patient_id, taken_at, local_date, litres_per_min, action_zone, meter FROM peak_flow
-WHERE patient_id = ANY(:ids) AND NOT deleted
+SELECT patient_id, LEAST(taken_at, received_at) AS at, local_date, litres_per_min, action_zone, meter FROM peak_flow
+WHERE patient_id = ANY(:ids) AND NOT deleted AND LEAST(taken_at, received_at) <= :now
     AND (taken_at > :since OR NOT EXISTS (SELECT 1 FROM action_plan a WHERE a.patient_id = peak_flow.patient_id))
-ORDER BY patient_id, taken_at
+ORDER BY patient_id, at, taken_at
 """
 
 _SYMPTOMS = """
-SELECT patient_id, taken_at, local_date, red_flags FROM symptoms
-WHERE patient_id = ANY(:ids) AND NOT deleted AND taken_at > :since ORDER BY patient_id, taken_at
+SELECT patient_id, LEAST(taken_at, received_at) AS at, local_date, red_flags FROM symptoms
+WHERE patient_id = ANY(:ids) AND NOT deleted AND taken_at > :since AND LEAST(taken_at, received_at) <= :now
+ORDER BY patient_id, at, taken_at
 """
 
 _CEILINGS = """
-SELECT patient_id, max(taken_at) AS taken_at, local_date,
+SELECT patient_id, max(LEAST(taken_at, received_at)) AS at, local_date,
     GREATEST(sum(puffs) FILTER (WHERE source <> 'day_recall'), max(puffs) FILTER (WHERE source = 'day_recall')) AS puffs
 FROM inhaler_use JOIN inhaler USING (patient_id)
 WHERE patient_id = ANY(:ids) AND NOT deleted AND inhaler.id = inhaler_id AND taken_at > :since
-    AND max_puffs_per_day IS NOT NULL
+    AND LEAST(taken_at, received_at) <= :now AND max_puffs_per_day IS NOT NULL
 GROUP BY patient_id, local_date, inhaler_id, max_puffs_per_day
 HAVING GREATEST(
     sum(puffs) FILTER (WHERE source <> 'day_recall'), max(puffs) FILTER (WHERE source = 'day_recall')
 ) > max_puffs_per_day
-ORDER BY patient_id, taken_at
+ORDER BY patient_id, at
 """
 
 
 @dataclass(frozen=True)
 class Reading:
-    taken_at: datetime
+    at: datetime
     on: date
     litres_per_min: int
     shown_zone: Zone | None
@@ -129,12 +129,11 @@ class Facts:
         return here + timedelta(days=1) if ahead else here
 
     def at(self, now: datetime, as_of: date) -> Standing:
-        """How the patient stood at `now`, from what had happened by then."""
-        readings = self.readings[: bisect_right(self.readings, now, key=lambda reading: reading.taken_at)]
-        personal_best, thresholds = self._yardstick(readings, now, as_of)
-        newest = readings[-1] if readings and now - readings[-1].taken_at < ZONE_LASTS else None
-        of_the_day = [reading.litres_per_min for reading in readings if reading.on == as_of]
-        signs, values = self._signs(readings, now, as_of, personal_best, thresholds)
+        """How the patient stands at `now`, the moment for which the facts were read."""
+        personal_best, thresholds = self._yardstick(now, as_of)
+        newest = self.readings[-1] if self.readings and now - self.readings[-1].at < ZONE_LASTS else None
+        of_the_day = [reading.litres_per_min for reading in self.readings if reading.on == as_of]
+        signs, values = self._signs(now, as_of, personal_best, thresholds)
         return Standing(
             zone=None if newest is None else _zone(newest, thresholds),
             newest=newest,
@@ -144,19 +143,17 @@ class Facts:
             reasons=[values[flag.value] for flag in RedFlag if flag.value in values],
         )
 
-    def _yardstick(
-        self, readings: Sequence[Reading], now: datetime, as_of: date
-    ) -> tuple[float | None, ZoneThresholds | None]:
+    def _yardstick(self, now: datetime, as_of: date) -> tuple[float | None, ZoneThresholds | None]:
         """Personal best and thresholds: of the plan in force, or measured with the meter now in use, or none."""
         if self.plans:
             signed = [plan for plan in self.plans if plan.signed_at <= now]
             plan = signed[-1] if signed else self.plans[0]
             return plan.personal_best_litres_per_min, plan.thresholds
-        if not readings:
+        if not self.readings:
             return None, None
         best = assess_personal_best(
-            [PeakFlowReading(r.on, r.litres_per_min, r.meter, morning=False) for r in readings],
-            meter=readings[-1].meter,
+            [PeakFlowReading(r.on, r.litres_per_min, r.meter, morning=False) for r in self.readings],
+            meter=self.readings[-1].meter,
             today=as_of,
         ).best
         if best is None:
@@ -165,7 +162,6 @@ class Facts:
 
     def _signs(
         self,
-        readings: Sequence[Reading],
         now: datetime,
         as_of: date,
         personal_best: float | None,
@@ -176,38 +172,38 @@ class Facts:
         signs: list[RedSign] = []
         values: dict[str, dict[str, Any]] = {}
         recovered_at: datetime | None = None
-        for reading in reversed(readings):
-            if reading.taken_at <= since:
+        for reading in reversed(self.readings):
+            if reading.at <= since:
                 break
             flags = _flags(reading, personal_best, thresholds)
             if not flags:
-                recovered_at = reading.taken_at
+                recovered_at = reading.at
             for flag in flags:
-                signs.append(RedSign(flag.value, reading.taken_at, reading.on, recovered_at))
+                signs.append(RedSign(flag.value, reading.at, reading.on, recovered_at))
                 values.setdefault(flag.value, _value(flag, reading.litres_per_min, "litres_per_min"))
         without: dict[str, datetime] = {}
-        for taken_at, on, answered in reversed(self.answers):
-            if taken_at > now or taken_at <= since:
-                continue
+        for at, on, answered in reversed(self.answers):
+            if at <= since:
+                break
             for flag in RedFlag:
                 if flag.value in answered:
-                    signs.append(RedSign(flag.value, taken_at, on, without.get(flag.value)))
+                    signs.append(RedSign(flag.value, at, on, without.get(flag.value)))
                     values.setdefault(flag.value, _value(flag, None, None))
                 else:
-                    without[flag.value] = taken_at
-        for taken_at, on, puffs in reversed(self.ceilings):
-            if since < taken_at <= now:
+                    without[flag.value] = at
+        for at, on, puffs in reversed(self.ceilings):
+            if at > since:
                 flag = RedFlag.RELIEVER_CEILING_PASSED
                 # The ceiling is a day's: the next day begins anew.
-                signs.append(RedSign(flag.value, taken_at, on, taken_at if on < as_of else None))
+                signs.append(RedSign(flag.value, at, on, at if on < as_of else None))
                 values.setdefault(flag.value, _value(flag, puffs, "puffs"))
         return signs, values
 
 
-def read_facts(session: Session, patient_ids: Sequence[UUID], since: datetime) -> dict[UUID, Facts]:
-    """Facts of these patients, with entries taken after `since`; patients that do not exist are left out."""
+def read_facts(session: Session, patient_ids: Sequence[UUID], now: datetime) -> dict[UUID, Facts]:
+    """What is known of these patients at `now`; patients that do not exist are left out."""
     connection = session.connection()
-    bound: Mapping[str, Any] = {"ids": list(patient_ids), "since": since}
+    bound: Mapping[str, Any] = {"ids": list(patient_ids), "now": now, "since": now - EVIDENCE_LASTS - timedelta(days=1)}
     facts = {
         row.id: Facts(row.id, row.time_zone, row.forecasting, row.last_at, row.last_on)
         for row in connection.execute(text(_PATIENTS), bound)
@@ -217,13 +213,11 @@ def read_facts(session: Session, patient_ids: Sequence[UUID], since: datetime) -
         facts[row.patient_id].plans.append(Plan(row.signed_at, row.personal_best_litres_per_min, thresholds))
     for row in connection.execute(text(_READINGS), bound):
         shown = None if row.action_zone is None else Zone(row.action_zone)
-        facts[row.patient_id].readings.append(
-            Reading(row.taken_at, row.local_date, row.litres_per_min, shown, row.meter)
-        )
+        facts[row.patient_id].readings.append(Reading(row.at, row.local_date, row.litres_per_min, shown, row.meter))
     for row in connection.execute(text(_SYMPTOMS), bound):
-        facts[row.patient_id].answers.append((row.taken_at, row.local_date, frozenset(row.red_flags)))
+        facts[row.patient_id].answers.append((row.at, row.local_date, frozenset(row.red_flags)))
     for row in connection.execute(text(_CEILINGS), bound):
-        facts[row.patient_id].ceilings.append((row.taken_at, row.local_date, row.puffs))
+        facts[row.patient_id].ceilings.append((row.at, row.local_date, row.puffs))
     return facts
 
 

@@ -31,7 +31,7 @@ class RiskLevel(StrEnum):
 class Assessment(SQLModel, table=True):
     """One row a patient and local day; assessing a day again replaces its row, so the rows are the history.
 
-    `reasons`: `{"code", "value", "unit"}`, the strongest first. `change` is 0 for days assessed in retrospect.
+    `reasons`: `{"code", "value", "unit"}`, the strongest first.
     """
 
     __tablename__ = "assessment"

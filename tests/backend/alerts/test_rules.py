@@ -218,12 +218,20 @@ def test_an_amber_forecast_that_becomes_high_escalates() -> None:
     assert decision == Decision(Action.ESCALATE, Level.RED, Cause.FORECAST)
 
 
-def test_a_forecast_alert_ends_when_the_risk_falls_or_its_horizon_has_passed_but_not_without_a_forecast() -> None:
-    fell = decide(AMBER, None, None, ForecastLevel.USUAL, NOTHING_SPENT, NOW)
+def test_a_forecast_alert_that_was_seen_ends_when_the_risk_falls() -> None:
+    seen = replace(AMBER, acknowledged=True)
+    fell = decide(seen, None, None, ForecastLevel.USUAL, NOTHING_SPENT, NOW)
     assert fell == Decision(Action.RESOLVE, because=ResolvedBecause.RISK_FELL)
-    assert decide(AMBER, None, None, None, NOTHING_SPENT, NOW).action is Action.KEEP
-    passed = decide(AMBER, None, None, None, NOTHING_SPENT, NOW + 6 * DAY)
-    assert passed == Decision(Action.RESOLVE, because=ResolvedBecause.HORIZON_PASSED)
+    assert decide(seen, None, None, None, NOTHING_SPENT, NOW).action is Action.KEEP
+
+
+def test_a_forecast_alert_that_nobody_saw_stays_for_the_days_it_spoke_of() -> None:
+    last_hour = AMBER.triggered_at + 7 * DAY - HOUR
+    for forecast in (None, *ForecastLevel):
+        spent = Budget(last_amber_at=AMBER.triggered_at, last_red_at=NOW, raised_in_30_days=1)
+        assert decide(AMBER, None, None, forecast, spent, last_hour).action is Action.KEEP
+        passed = decide(AMBER, None, None, forecast, spent, last_hour + HOUR)
+        assert passed == Decision(Action.RESOLVE, because=ResolvedBecause.HORIZON_PASSED)
 
 
 def test_evidence_gathers_all_that_still_speaks_and_is_over_only_when_all_of_it_is() -> None:

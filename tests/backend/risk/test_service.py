@@ -277,19 +277,34 @@ def test_entries_come_before_the_daily_round(session: Session, new_session: NewS
     assert newest_assessment(session, patient.id) is None
 
 
-def test_past_days_are_filled_in_without_alerts_and_keep_what_they_had(
-    session: Session, new_session: NewSession, patient: Patient, doctor: Clinician, forecaster: RiskForecaster
+def test_a_red_reading_from_a_phone_whose_clock_is_ahead_counts_at_once(
+    session: Session, new_session: NewSession, patient: Patient
 ) -> None:
+    reading = entries.peak_flow(session, patient, 200, taken_at=NOW + 6 * HOUR, action_zone="red")
+    reading.received_at = NOW
+    assess(session, new_session, None, patient)
+    alert = open_alert(session, patient)
+    assert alert is not None
+    assert alert.evidence_at == NOW
+    found = assessment_of(session, patient)
+    assert (found.zone, found.last_entry_at) == ("red", NOW)
+
+
+def test_a_past_evening_knows_nothing_of_later_days(
+    session: Session, new_session: NewSession, patient: Patient, forecaster: RiskForecaster
+) -> None:
+    """So that a diary that arrives whole can be lived through, evening by evening."""
     entries.weeks_of_diary(session, patient, until=NOW - HOUR, days=20)
-    entries.peak_flow(session, patient, 200, taken_at=NOW - 5 * DAY, action_zone="red")
-    assess(session, new_session, forecaster, patient)
-    today = NOW.date()
-    filled = service.assess_history(session, forecaster, [patient.id], today - 30 * DAY, today, now=NOW)
-    assert filled == 19
+    entries.peak_flow(session, patient, 200, taken_at=NOW - 3 * DAY, action_zone="red")
+    for back in range(5, -1, -1):
+        evening = NOW - back * DAY
+        entries.mark_for_assessment(session, patient, now=evening)
+        assert service.assess_due(new_session, forecaster, evening) == 1
+    session.expire_all()
     rows = session.exec(select(Assessment).order_by(col(Assessment.as_of))).all()
-    assert [row.as_of for row in rows] == [today - back * DAY for back in range(19, -1, -1)]
-    assert [row.status for row in rows] == ["not_enough_data"] * 6 + ["ready"] * 14
-    assert "red_zone" in rows[-6].red_flags
-    assert rows[-1].change > 0
-    assert {row.change for row in rows[:-1]} == {0}
-    assert session.exec(select(Alert)).all() == []
+    assert [row.as_of for row in rows] == [NOW.date() - back * DAY for back in range(5, -1, -1)]
+    assert [row.diary_days for row in rows] == [15, 16, 17, 18, 19, 20]
+    assert [row.zone for row in rows] == ["green", "green", "red", "green", "green", "green"]
+    assert [row.last_entry_at for row in rows[:2]] == [NOW - 5 * DAY - HOUR, NOW - 4 * DAY - HOUR]
+    (alert,) = session.exec(select(Alert)).all()
+    assert (alert.triggered_at, alert.resolved_because) == (NOW - 3 * DAY, "recovered")
