@@ -52,6 +52,7 @@ def show(hand: Hand, name: str, arguments: dict[str, Any]) -> None:
     """Shows a page on top of the one before, or the tab."""
     assert hand.app.frame is not None
     hand.app.frame.go(name, **arguments)
+    hand.app.frame.page.shown()
 
 
 def cut_off(hand: Hand) -> Iterator[str]:
