@@ -1,20 +1,18 @@
-"""A patient's diary by local day: six queries, whatever the number of days."""
+"""A patient's diary by local day: seven queries, whatever the number of days."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, select
 
 from backend.clinical.peak_flow import Zone, ZoneThresholds, zone
 from backend.dashboard.schemas import AttackOut, DiaryDay, PlanLines, ReadingOut
 from backend.diary.tables import Attack, Note, PeakFlow, Symptoms, TriggerExposure
 from backend.medication.tables import MOST_PUFFS, Inhaler, InhalerRole, InhalerUse, UseAmount, UsePurpose, UseSource
 from backend.patients.entry import Entry
-
-Kind = TypeVar("Kind", bound=Entry)
 
 
 def diary_days(
@@ -23,19 +21,28 @@ def diary_days(
     """Days with any entry from `first_day` to `last_day`, both included, oldest first."""
     found: dict[date, DiaryDay] = {}
 
-    def of(entry: Entry) -> DiaryDay:
-        return found.setdefault(entry.local_date, DiaryDay(day=entry.local_date))
+    def of(entry: Any) -> DiaryDay:
+        day = found.get(entry.local_date)
+        if day is None:
+            day = found[entry.local_date] = DiaryDay(day=entry.local_date)
+        return day
 
-    def entries(kind: type[Kind]) -> Sequence[Kind]:
-        return session.exec(
-            select(kind)
-            .where(
-                kind.patient_id == patient_id,
-                col(kind.deleted).is_(False),
-                col(kind.local_date).between(first_day, last_day),
+    def entries(kind: type[Entry]) -> Sequence[Any]:
+        """Rows with the columns of `kind`: of three years there are thousands, too many to map to objects."""
+        table = SQLModel.metadata.tables[str(kind.__tablename__)]
+        return (
+            session.connection()
+            .execute(
+                table.select()
+                .where(
+                    table.c.patient_id == patient_id,
+                    ~table.c.deleted,
+                    table.c.local_date.between(first_day, last_day),
+                )
+                .order_by(table.c.taken_at)
             )
-            .order_by(col(kind.taken_at))
-        ).all()
+            .all()
+        )
 
     for reading in entries(PeakFlow):
         of(reading).readings.append(reading_out(reading, plan))
@@ -46,23 +53,20 @@ def diary_days(
         if exposure.trigger and exposure.trigger != "none" and exposure.trigger not in day.triggers:
             day.triggers.append(exposure.trigger)
     for attack in entries(Attack):
-        of(attack).attacks.append(AttackOut.model_validate(attack.model_dump(include=set(AttackOut.model_fields))))
+        of(attack).attacks.append(AttackOut.model_validate(attack._mapping, from_attributes=False))
     for note in entries(Note):
         of(note).notes.append(note.text or "")
-    uses = session.exec(
-        select(InhalerUse, Inhaler.role)
-        .join(Inhaler, col(Inhaler.id) == col(InhalerUse.inhaler_id))
-        .where(
-            InhalerUse.patient_id == patient_id,
-            col(InhalerUse.deleted).is_(False),
-            col(InhalerUse.local_date).between(first_day, last_day),
-        )
-    ).all()
-    _add_inhaler_uses(found, uses)
+    roles = dict(session.exec(select(Inhaler.id, Inhaler.role).where(Inhaler.patient_id == patient_id)).all())
+    uses_of_day = defaultdict(list)
+    for use in entries(InhalerUse):
+        uses_of_day[of(use).day].append(use)
+    for local_date, uses in uses_of_day.items():
+        _add_inhaler_uses(found[local_date], uses, roles)
     return [found[day] for day in sorted(found)]
 
 
-def reading_out(reading: PeakFlow, plan: PlanLines | None) -> ReadingOut:
+def reading_out(reading: Any, plan: PlanLines | None) -> ReadingOut:
+    """`reading`: a PeakFlow, or a row with its columns."""
     shown, zone_from = _zone_of(reading, plan)
     # The offset stored with the entry, not today's rules for the zone: the patient's clock as it was.
     local = reading.taken_at.astimezone(UTC) + timedelta(minutes=reading.utc_offset_minutes)
@@ -83,7 +87,7 @@ def reading_out(reading: PeakFlow, plan: PlanLines | None) -> ReadingOut:
     )
 
 
-def _zone_of(reading: PeakFlow, plan: PlanLines | None) -> tuple[Zone | None, Any]:
+def _zone_of(reading: Any, plan: PlanLines | None) -> tuple[Zone | None, Any]:
     if reading.action_zone:
         return Zone(reading.action_zone), "phone"
     if plan is None or reading.litres_per_min is None:
@@ -92,7 +96,7 @@ def _zone_of(reading: PeakFlow, plan: PlanLines | None) -> tuple[Zone | None, An
     return zone(reading.litres_per_min, lines), "plan"
 
 
-def _add_symptoms(day: DiaryDay, symptoms: Symptoms) -> None:
+def _add_symptoms(day: DiaryDay, symptoms: Any) -> None:
     """Several entries of a day: the worst answer stands, and an unanswered question changes none."""
 
     def either(first: bool | None, second: bool | None) -> bool | None:
@@ -106,30 +110,29 @@ def _add_symptoms(day: DiaryDay, symptoms: Symptoms) -> None:
     day.red_flags += [flag for flag in symptoms.red_flags or [] if flag not in day.red_flags]
 
 
-def _add_inhaler_uses(found: dict[date, DiaryDay], uses: Sequence[tuple[InhalerUse, str]]) -> None:
+def _add_inhaler_uses(day: DiaryDay, uses: Sequence[Any], roles: dict[UUID, str]) -> None:
     """The same rules as in risk/diaries.sql, which keeps the middle of a range where this keeps both ends."""
-    # (day, inhaler, is relief) -> [counted fewest, counted most, recalled fewest, recalled most]
-    sums: dict[tuple[date, UUID | None, bool], list[int | None]] = defaultdict(lambda: [None, None, None, None])
-    for use, role in uses:
-        day = found.setdefault(use.local_date, DiaryDay(day=use.local_date))
+    # (inhaler, is relief) -> [counted fewest, counted most, recalled fewest, recalled most]
+    sums: dict[tuple[UUID, bool], list[int]] = {}
+    for use in uses:
         if use.purpose == UsePurpose.BEFORE_EXERCISE:
             continue
-        relief = role == InhalerRole.RELIEVER or use.purpose == UsePurpose.RELIEF
+        relief = roles[use.inhaler_id] == InhalerRole.RELIEVER or use.purpose == UsePurpose.RELIEF
         # Of a reliever described in words only "none" is a number of puffs.
         puffs = 0 if relief and use.amount == UseAmount.NONE else use.puffs
         if puffs is None:
-            if not relief:
-                day.controller_amount = use.amount
+            amounts = day.reliever_amounts if relief else day.controller_amounts
+            if use.amount not in amounts:
+                amounts.append(use.amount)
             continue
-        fewest, most = puffs, puffs if use.puffs_at_most is None else use.puffs_at_most
-        cell = sums[use.local_date, use.inhaler_id, relief]
+        most = puffs if use.puffs_at_most is None else use.puffs_at_most
+        cell = sums.setdefault((use.inhaler_id, relief), [0, 0, 0, 0])
         if use.source == UseSource.DAY_RECALL:
-            cell[2], cell[3] = max(cell[2] or 0, fewest), max(cell[3] or 0, most)
+            cell[2], cell[3] = max(cell[2], puffs), max(cell[3], most)
         else:
-            cell[0], cell[1] = (cell[0] or 0) + fewest, (cell[1] or 0) + most
-    for (local_date, _, relief), cell in sums.items():
-        day = found[local_date]
-        fewest, most = max(cell[0] or 0, cell[2] or 0), max(cell[1] or 0, cell[3] or 0)
+            cell[0], cell[1] = cell[0] + puffs, cell[1] + most
+    for (_, relief), (counted, counted_most, recalled, recalled_most) in sums.items():
+        fewest, most = max(counted, recalled), max(counted_most, recalled_most)
         if relief:
             day.reliever_puffs = (day.reliever_puffs or 0) + fewest
             day.reliever_puffs_at_most = min(MOST_PUFFS, (day.reliever_puffs_at_most or 0) + most)

@@ -266,6 +266,7 @@ class DiaryDay(BaseModel):
 
     Puffs: those logged or sensed, or those recalled for the whole day, whichever is more. `..._at_most` is above the
     other where the patient gave a range; 99 stands for no upper end. Use before exercise is not counted.
+    Amounts are what was said in words (`as_usual`, `more` …) instead of a number.
     """
 
     day: date
@@ -277,8 +278,9 @@ class DiaryDay(BaseModel):
     red_flags: list[str] = Field(default_factory=list)
     reliever_puffs: int | None = None
     reliever_puffs_at_most: int | None = None
+    reliever_amounts: list[str] = Field(default_factory=list)
     controller_puffs: int | None = None
-    controller_amount: str | None = None
+    controller_amounts: list[str] = Field(default_factory=list)
     triggers: list[str] = Field(default_factory=list)
     attacks: list[AttackOut] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)

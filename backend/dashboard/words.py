@@ -88,16 +88,18 @@ class Words:
             said.append(t("symptom.limited"))
         return ", ".join(said) or "–"
 
-    def puffs(self, day: DiaryDay) -> str:
-        if day.reliever_puffs is None:
-            return "–"
-        return self.t("count.puffs", count=puff_range(day.reliever_puffs, day.reliever_puffs_at_most))
+    def reliever(self, day: DiaryDay) -> str:
+        range_of_day = None
+        if day.reliever_puffs is not None:
+            range_of_day = puff_range(day.reliever_puffs, day.reliever_puffs_at_most)
+        return self._taken(range_of_day, day.reliever_amounts)
 
     def controller(self, day: DiaryDay) -> str:
-        said = [] if day.controller_puffs is None else [self.t("count.puffs", count=day.controller_puffs)]
-        if day.controller_amount:
-            said.append(self.t(f"amount.{day.controller_amount}"))
-        return ", ".join(said) or "–"
+        return self._taken(day.controller_puffs, day.controller_amounts)
+
+    def _taken(self, puffs: int | str | None, amounts: list[str]) -> str:
+        said = [] if puffs is None else [self.t("count.puffs", count=puffs)]
+        return ", ".join([*said, *(self.t(f"amount.{amount}") for amount in amounts)]) or "–"
 
     def attack(self, attack: AttackOut) -> str:
         t = self.t

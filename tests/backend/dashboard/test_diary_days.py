@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from backend.dashboard.diary_days import diary_days
 from backend.dashboard.schemas import DiaryDay, PlanLines
+from backend.dashboard.words import words
 from backend.medication.tables import InhalerRole
 from backend.patients.tables import Patient
 from tests.conftest import NOON
@@ -60,6 +61,18 @@ def test_one_inhaler_for_both_counts_relief_apart_from_maintenance(session: Sess
     entries.inhaler_use(session, patient, both, taken_at=NOON, puffs=3, purpose="relief")
     day = today(session, patient)
     assert (day.reliever_puffs, day.controller_puffs) == (3, 2)
+
+
+def test_what_was_said_in_words_is_kept_as_words(session: Session, patient: Patient) -> None:
+    reliever = entries.inhaler(session, patient, InhalerRole.RELIEVER, now=NOON)
+    controller = entries.inhaler(session, patient, InhalerRole.CONTROLLER, now=NOON)
+    for which, amount in ((reliever, "more"), (controller, "less"), (controller, "less")):
+        entries.inhaler_use(
+            session, patient, which, taken_at=NOON, amount=amount, source="day_recall", purpose="unknown"
+        )
+    day = today(session, patient)
+    assert (day.reliever_amounts, day.controller_amounts) == (["more"], ["less"])
+    assert words("en").reliever(day) == "more than prescribed"
 
 
 def test_the_worst_answer_of_a_day_stands_and_an_unanswered_question_changes_none(
