@@ -126,12 +126,17 @@ class Decision:
     because: ResolvedBecause | None = None
 
 
+def speaking(signs: Sequence[RedSign], now: datetime) -> list[RedSign]:
+    """The signs that are not over, or were until a day ago."""
+    return [sign for sign in signs if _speaks(sign.at, sign.recovered_at, now)]
+
+
 def evidence_of(signs: Sequence[RedSign], now: datetime) -> RedEvidence | None:
     """All signs that still speak, or, when none does, the newest alone; None without any sign."""
     if not signs:
         return None
     newest = max(signs, key=lambda sign: sign.at)
-    together = [sign for sign in signs if _speaks(sign.at, sign.recovered_at, now)] or [newest]
+    together = speaking(signs, now) or [newest]
     latest = max(together, key=lambda sign: sign.at)
     ends = [sign.recovered_at for sign in together if sign.recovered_at is not None]
     return RedEvidence(

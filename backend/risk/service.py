@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from backend.alerts import service as alerts
-from backend.alerts.rules import ForecastLevel, evidence_of
+from backend.alerts.rules import ForecastLevel, speaking
 from backend.core import due
 from backend.core.database import NewSession
 from backend.patients.tables import Patient
@@ -168,8 +168,7 @@ def _write(session: Session, assessed: Sequence[_Assessed], now: datetime) -> No
 
 def _row(item: _Assessed, now: datetime, change: int) -> dict[str, object]:
     standing, forecast = item.standing, item.forecast
-    evidence = evidence_of(standing.signs, now)
-    speaking = set() if evidence is None else evidence.flags
+    flags = {sign.flag for sign in speaking(standing.signs, now)}
     return {
         "id": uuid4(),
         "patient_id": item.facts.patient_id,
@@ -179,7 +178,7 @@ def _row(item: _Assessed, now: datetime, change: int) -> dict[str, object]:
         "newest_litres_per_min": None if standing.newest is None else standing.newest.litres_per_min,
         "newest_reading_at": None if standing.newest is None else standing.newest.at,
         "best_litres_per_min": standing.best_litres_per_min,
-        "red_flags": [reason["code"] for reason in standing.reasons if reason["code"] in speaking],
+        "red_flags": [reason["code"] for reason in standing.reasons if reason["code"] in flags],
         "status": item.without_forecast.value if forecast is None else forecast.status.value,
         "diary_days": 0 if forecast is None else forecast.diary_days,
         "probability_7_days": None if forecast is None else forecast.probability_7_days,

@@ -305,6 +305,7 @@ def test_a_past_evening_knows_nothing_of_later_days(
     assert [row.as_of for row in rows] == [NOW.date() - back * DAY for back in range(5, -1, -1)]
     assert [row.diary_days for row in rows] == [15, 16, 17, 18, 19, 20]
     assert [row.zone for row in rows] == ["green", "green", "red", "green", "green", "green"]
+    assert [row.red_flags for row in rows] == [[], [], ["peak_flow_below_half", "red_zone"], [], [], []]
     assert [row.last_entry_at for row in rows[:2]] == [NOW - 5 * DAY - HOUR, NOW - 4 * DAY - HOUR]
     (alert,) = session.exec(select(Alert)).all()
     assert (alert.triggered_at, alert.resolved_because) == (NOW - 3 * DAY, "recovered")
