@@ -88,20 +88,22 @@ def _base(a: Assumptions) -> Float64:
 
 
 def pooled(trials: list[Trial], a: Assumptions) -> Effects:
-    """Posterior of the coefficients given the trials, each with its own error and `trial_to_practice_sd` on top."""
+    """Posterior of the coefficients in practice: the trials, each with `between_trials_sd` on top of its own error, and
+    then `trial_to_practice_sd` on every main effect."""
     design = -np.array([trial.contrast for trial in trials])
-    variance = np.array([t.standard_error**2 + a["effects"]["trial_to_practice_sd"] ** 2 for t in trials])
+    variance = np.array([t.standard_error**2 + a["effects"]["between_trials_sd"] ** 2 for t in trials])
     precision = np.diag(1 / _base(a)) + design.T @ (design / variance[:, None])
     covariance = np.linalg.inv(precision)
     mean = covariance @ (design.T @ (np.array([t.log_ratio for t in trials]) / variance))
-    return Effects(mean, covariance)
+    in_practice = [0.0 if ":" in name else a["effects"]["trial_to_practice_sd"] ** 2 for name in COEFFICIENTS]
+    return Effects(mean, covariance + np.diag(in_practice))
 
 
 def log_evidence(trials: list[Trial], a: Assumptions) -> float:
     """Log marginal likelihood of the trials: how well the dose-response and the base priors explain them together."""
     design = -np.array([trial.contrast for trial in trials])
     covariance = design @ (_base(a)[:, None] * design.T)
-    covariance += np.diag([t.standard_error**2 + a["effects"]["trial_to_practice_sd"] ** 2 for t in trials])
+    covariance += np.diag([t.standard_error**2 + a["effects"]["between_trials_sd"] ** 2 for t in trials])
     observed = np.array([t.log_ratio for t in trials])
     _, log_determinant = np.linalg.slogdet(2 * np.pi * covariance)
     return float(-0.5 * (log_determinant + observed @ np.linalg.solve(covariance, observed)))

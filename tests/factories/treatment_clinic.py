@@ -96,18 +96,20 @@ def follow(
     seed: int,
     patients: int,
     *,
+    years: int = 1,
     second_year: str | None = None,
     biomarkers_missing: float = 0.15,
     technique_unchecked: float = 0.0,
 ) -> VirtualClinic:
-    """Diaries of a year under usual care and, if asked, of a second year after a change of treatment.
+    """Diaries of `years` under usual care or, if asked, of one such year and a second one after a change of treatment.
 
+    The same seed gives the same people, however long they are followed.
     `second_year`: "randomised" draws from the legal set by lot; "confounded" lets doctors step up those with attacks or
     bad weeks, or who look severe (which no record shows).
     """
     rng = np.random.default_rng([seed, 41])
     people = people_of.draw(p, rng, patients)
-    years = 2 if second_year else 1
+    years = 2 if second_year else years
     air = surroundings.draw(p, rng, FIRST_DAY - SPIN_UP_DAYS - YEAR, SPIN_UP_DAYS + (1 + years) * YEAR)
     step = people.treatment_step.astype(np.intp)
     usual = np.array([CODES.index(USUAL[s]) for s in step.tolist()])
@@ -122,7 +124,7 @@ def follow(
     starts = [(np.arange(patients), np.full(patients, FIRST_DAY), usual)]
     changed = np.zeros(patients, bool)
     for number in range(years * YEAR):
-        if number == YEAR:
+        if number == YEAR and second_year:
             chosen = _second_year(rng, second_year, step, usual, attacks, symptoms / YEAR, people)
             changed = chosen != usual
             treatment = prescribe(p, people, SIMULATED, chosen)
@@ -157,7 +159,7 @@ def _known(values: NDArray[np.floating], missing: NDArray[np.bool_], low: float,
 
 def _second_year(
     rng: np.random.Generator,
-    how: str | None,
+    how: str,
     step: NDArray[np.intp],
     usual: NDArray[np.intp],
     attacks: NDArray[np.float64],

@@ -19,7 +19,7 @@ CONTRADICTORY = "Novel START, budesonide 400"
 @pytest.mark.parametrize("trial", [t for t in TRIALS if CONTRADICTORY not in t.name], ids=lambda t: t.name)
 def test_every_trial_is_explained_within_its_own_uncertainty(trial: Trial) -> None:
     fitted = -trial.contrast @ EFFECTS.mean
-    spread = np.hypot(trial.standard_error, A["effects"]["trial_to_practice_sd"])
+    spread = np.hypot(trial.standard_error, A["effects"]["between_trials_sd"])
     assert abs(fitted - trial.log_ratio) < 1.96 * spread
 
 
