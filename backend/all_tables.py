@@ -6,11 +6,27 @@ from backend.accounts import tables as accounts
 from backend.alerts import tables as alerts
 from backend.core import audit, due, heartbeat
 from backend.diary import tables as diary
+from backend.measurements import tables as measurements
 from backend.medication import tables as medication
 from backend.notifications import tables as notifications
 from backend.patients import tables as patients
 from backend.plans import tables as plans
+from backend.recommendations import tables as recommendations
 from backend.risk import tables as risk
 
-TABLE_MODULES = (accounts, alerts, audit, diary, due, heartbeat, medication, notifications, patients, plans, risk)
+TABLE_MODULES = (
+    accounts,
+    alerts,
+    audit,
+    diary,
+    due,
+    heartbeat,
+    measurements,
+    medication,
+    notifications,
+    patients,
+    plans,
+    recommendations,
+    risk,
+)
 metadata = SQLModel.metadata

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from backend.clinical.medicines import Use
 from backend.core.database import Instant, one_of
 from backend.patients.entry import Entry, entry_constraints
 
@@ -48,7 +49,10 @@ class UseSource(StrEnum):
 
 
 class Inhaler(SQLModel, table=True):
-    """One inhaler of one patient. A changed prescription is a new row; the old one becomes inactive."""
+    """One inhaler of one patient. A changed prescription is a new row; the old one becomes inactive.
+
+    With `product_id`, an entry of the catalogue of medicines, the rules know what is in it; without, it is only a name.
+    """
 
     __tablename__ = "inhaler"
     __table_args__ = (
@@ -59,6 +63,8 @@ class Inhaler(SQLModel, table=True):
         CheckConstraint("doses_per_day BETWEEN 0 AND 24", name="doses_per_day"),
         CheckConstraint(f"max_puffs_per_day BETWEEN 1 AND {MOST_PUFFS}", name="max_puffs_per_day"),
         CheckConstraint("warn_puffs_per_day BETWEEN 1 AND max_puffs_per_day", name="warn_puffs_per_day"),
+        CheckConstraint(one_of("use", Use), name="use"),
+        CheckConstraint("(product_id IS NULL) = (use IS NULL)", name="product_id_and_use"),
         Index("ix_inhaler_patient_id_change", "patient_id", "change"),
     )
 
@@ -73,8 +79,11 @@ class Inhaler(SQLModel, table=True):
     doses_per_day: int = 0
     max_puffs_per_day: int | None = None
     warn_puffs_per_day: int | None = None
+    product_id: str | None = None
+    use: str | None = None
     active: bool = True
     prescribed_at: datetime = Field(sa_column=Column(Instant, nullable=False))
+    stopped_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
     change: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 

@@ -16,7 +16,8 @@ from backend.patients.entry import Entry, entry_constraints
 class ActionPlan(SQLModel, table=True):
     """One signed version; the highest is in force. A trigger in the database refuses to change one.
 
-    `instructions`: language code → zone → sentences, as the clinician signed them.
+    `instructions`: language → zone → sentences, as the clinician signed them. `difference`: language → what is new
+    against the version before. `regimen` is NULL in plans made before prescriptions were structured.
     """
 
     __tablename__ = "action_plan"
@@ -42,6 +43,14 @@ class ActionPlan(SQLModel, table=True):
     yellow_below_litres_per_min: int
     red_below_litres_per_min: int
     instructions: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    regimen: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    oral_steroid: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    extra_instructions: dict[str, list[str]] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
+    reminders: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    difference: dict[str, list[str]] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
+    reason: str | None = None
+    # The guideline edition that the plan was checked by.
+    edition: str | None = None
     review_on: date | None = None
     change: int = Field(sa_column=Column(BigInteger, nullable=False))
 
