@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from backend.sync import schemas
+from backend.sync.reading import TIME_ZONES, date_of, instant_of, problem_with_blows
 from backend.sync.schemas import EntryIn, Reason
 from backend.sync.store import Row
 
@@ -20,6 +22,7 @@ EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 # Time-zone tables of phones lag behind changes of law; such a change moves a clock by an hour at most.
 LARGEST_OFFSET_ERROR_MINUTES = 60
 LONGEST_ECHO = 80
+BLOWS = "body.blows_litres_per_min"
 
 _validate: Mapping[str, Callable[[object], EntryIn[Any, Any]]] = {
     "peak_flow": schemas.PeakFlowEntry.model_validate,
@@ -35,15 +38,11 @@ _validate: Mapping[str, Callable[[object], EntryIn[Any, Any]]] = {
 _OWN_CODES = frozenset(
     {
         "answer_out_of_range",
-        "body_and_deleted",
-        "looks_like_litres_per_second",
         "no_puffs",
         "nothing_recorded",
-        "peak_flow_out_of_range",
         "puffs_at_most_below_puffs",
         "puffs_or_amount",
         "steroid_days_without_steroids",
-        "unknown_time_zone",
     }
 )
 _CODE_OF_FIELD = {"revision": "revision_invalid"}
@@ -66,7 +65,7 @@ class Circumstances:
     inhaler_ids: Set[UUID]
     plan_versions: Set[int]
 
-    @property
+    @cached_property
     def latest(self) -> datetime:
         """The latest instant that an entry made by this phone's clock may carry."""
         ahead = min(max(self.clock_ahead, timedelta(0)), LARGEST_CLOCK_ERROR)
@@ -98,35 +97,50 @@ def judge(raw: object, circumstances: Circumstances) -> tuple[str, UUID, Row]:
     try:
         entry = _validate[kind](raw)
     except ValidationError as error:
-        raise Refused(_reason_for(error)) from error
-    _judge_time(entry, circumstances)
+        raise Refused(_reason_for(error, raw)) from error
+    if entry.deleted != (entry.body is None):
+        raise refuse("body_and_deleted", "body is null exactly when deleted is true.", "body")
+    taken_at = _judge_time(entry, circumstances)
     _judge_references(kind, entry, circumstances)
-    return kind, entry.id, _row(entry)
+    return kind, entry.id, _row(entry, taken_at)
 
 
-def _reason_for(error: ValidationError) -> Reason:
+def _reason_for(error: ValidationError, raw: dict[str, Any]) -> Reason:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     path = ".".join(str(echo(part)) for part in first["loc"])
+    if path.startswith(BLOWS):
+        problem = problem_with_blows(raw["body"]["blows_litres_per_min"])
+        if problem is not None:
+            return Reason(code=problem[0], message=problem[1], field=BLOWS)
     if first["type"] in _OWN_CODES:
         return Reason(code=first["type"], message=first["msg"], field=path or "body")
     return Reason(code=_CODE_OF_FIELD.get(path, "invalid_field"), message=first["msg"], field=path)
 
 
-def _judge_time(entry: EntryIn[Any, Any], circumstances: Circumstances) -> None:
-    if entry.taken_at < EARLIEST:
+def _judge_time(entry: EntryIn[Any, Any], circumstances: Circumstances) -> datetime:
+    """The instant at which it was taken."""
+    taken_at, local_date = instant_of(entry.taken_at), date_of(entry.local_date)
+    if taken_at is None:
+        raise refuse("invalid_field", "Give an ISO 8601 instant with its offset, as 2026-11-20T07:10:00Z.", "taken_at")
+    if local_date is None:
+        raise refuse("invalid_field", "There is no such date.", "local_date")
+    if entry.time_zone not in TIME_ZONES:
+        raise refuse("unknown_time_zone", "This is no IANA time zone; one is Asia/Seoul.", "time_zone")
+    if taken_at < EARLIEST:
         raise refuse("taken_too_long_ago", "This lies before the year 1900.", "taken_at")
-    if entry.taken_at > circumstances.latest:
+    if taken_at > circumstances.latest:
         raise refuse("taken_in_the_future", "This lies in the future. Check the phone's date and time.", "taken_at")
-    local = entry.taken_at.astimezone(ZoneInfo(entry.time_zone))
+    local = taken_at.astimezone(ZoneInfo(entry.time_zone))
     offset = local.utcoffset() or timedelta(0)
     if abs(offset.total_seconds() / 60 - entry.utc_offset_minutes) > LARGEST_OFFSET_ERROR_MINUTES:
         raise refuse(
             "offset_mismatch", f"{entry.time_zone} was not that far from UTC at that time.", "utc_offset_minutes"
         )
-    if abs((local.date() - entry.local_date).days) > 1:
+    if abs((local.date() - local_date).days) > 1:
         raise refuse("local_date_mismatch", "The diary day is more than a day from when it was taken.", "local_date")
-    if circumstances.born_on is not None and entry.local_date < circumstances.born_on:
+    if circumstances.born_on is not None and local_date < circumstances.born_on:
         raise refuse("taken_before_birth", "This lies before the patient was born.", "local_date")
+    return taken_at
 
 
 def _judge_references(kind: str, entry: EntryIn[Any, Any], circumstances: Circumstances) -> None:
@@ -138,16 +152,16 @@ def _judge_references(kind: str, entry: EntryIn[Any, Any], circumstances: Circum
         raise refuse("unknown_plan_version", "The patient has no plan of this version.", "body.plan_version")
 
 
-def _row(entry: EntryIn[Any, Any]) -> Row:
+def _row(entry: EntryIn[Any, Any], taken_at: datetime) -> Row:
     """Columns of the entry as JSON can carry them, but for those that a whole batch shares."""
     row: Row = {
         "id": str(entry.id),
         "revision": entry.revision,
         "deleted": entry.deleted,
-        "taken_at": entry.taken_at.isoformat(),
+        "taken_at": taken_at.isoformat(),
         "time_zone": entry.time_zone,
         "utc_offset_minutes": entry.utc_offset_minutes,
-        "local_date": entry.local_date.isoformat(),
+        "local_date": entry.local_date,
     }
     if entry.body is not None:
         row |= vars(entry.body)

@@ -7,16 +7,16 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SkipValidation,
     StrictBool,
+    StrictFloat,
     StrictInt,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -36,29 +36,20 @@ from backend.medication.tables import MOST_PUFFS, UseAmount, UsePurpose, UseSour
 from backend.notifications.schemas import InboxItemOut
 from backend.plans.schemas import PlanOut
 from backend.risk.schemas import ForecastOut
-from backend.sync.reading import (
-    blows_in_litres_per_min,
-    date_of,
-    finite_number,
-    instant_of,
-    known_time_zone,
-    storable_text,
-)
 
 MOST_ENTRIES = 200
 HIGHEST_INTEGER = 2**31 - 1
+# Far above every answer and score.
+LARGEST_NUMBER = 1_000_000
+INSTANT_SCHEMA = {"type": "string", "format": "date-time"}
+DATE_SCHEMA = {"type": "string", "format": "date"}
 
-Text = Annotated[str, StringConstraints(strict=True), AfterValidator(storable_text)]
-InstantOnTheWire = Annotated[datetime, BeforeValidator(instant_of, json_schema_input_type=str)]
-DateOnTheWire = Annotated[date, BeforeValidator(date_of, json_schema_input_type=str)]
-IdOnTheWire = Annotated[UUID, BeforeValidator(lambda given: given if isinstance(given, str) else None)]
-Number = Annotated[float, BeforeValidator(finite_number, json_schema_input_type=float)]
+# What follows is checked by pydantic's compiled core alone; Python is called only where something is wrong.
+# PostgreSQL keeps every character but NUL; half of a surrogate pair is no string to pydantic's core.
+Text = Annotated[str, StringConstraints(strict=True, pattern=r"^[^\x00]*$")]
 PositiveInt = Annotated[StrictInt, Field(ge=1, le=HIGHEST_INTEGER)]
-Blows = Annotated[
-    list[Annotated[int, Field(ge=LOWEST_LITRES_PER_MIN, le=HIGHEST_LITRES_PER_MIN)]],
-    BeforeValidator(blows_in_litres_per_min),
-    Field(min_length=1, max_length=3),
-]
+Number = Annotated[StrictFloat, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, allow_inf_nan=False)]
+Blow = Annotated[StrictInt, Field(ge=LOWEST_LITRES_PER_MIN, le=HIGHEST_LITRES_PER_MIN)]
 
 
 class Wire(BaseModel):
@@ -68,7 +59,7 @@ class Wire(BaseModel):
 class PeakFlowBody(Wire):
     """One session; its value is the best blow."""
 
-    blows_litres_per_min: Blows
+    blows_litres_per_min: Annotated[list[Blow], Field(min_length=1, max_length=3)]
     meter: Annotated[Text, StringConstraints(min_length=1, max_length=60)]
     scale: MeterScale
     bronchodilator: Bronchodilator
@@ -97,7 +88,7 @@ class SymptomsBody(Wire):
 class InhalerUseBody(Wire):
     """Exactly one of `puffs` and `amount`; 0 puffs only as a summary of a day."""
 
-    inhaler_id: IdOnTheWire
+    inhaler_id: UUID
     puffs: Annotated[StrictInt, Field(ge=0, le=MOST_PUFFS)] | None = None
     puffs_at_most: Annotated[StrictInt, Field(ge=1, le=MOST_PUFFS)] | None = None
     amount: UseAmount | None = None
@@ -171,20 +162,16 @@ class EntryIn(Wire, Generic[Kind, Body]):
     """One version of one diary entry. Versions are ordered by (revision, device id); the greater wins, everywhere."""
 
     kind: Kind
-    id: IdOnTheWire
+    id: UUID
     revision: PositiveInt
     deleted: StrictBool = False
-    taken_at: InstantOnTheWire
-    time_zone: Annotated[str, StringConstraints(strict=True, max_length=64), AfterValidator(known_time_zone)]
+    taken_at: Annotated[str, StringConstraints(strict=True, max_length=40), WithJsonSchema(INSTANT_SCHEMA)]
+    time_zone: Annotated[str, StringConstraints(strict=True, max_length=64)]
     utc_offset_minutes: Annotated[StrictInt, Field(ge=-840, le=840)]
-    local_date: DateOnTheWire
+    local_date: Annotated[
+        str, StringConstraints(strict=True, pattern=r"^\d{4}-\d{2}-\d{2}$"), WithJsonSchema(DATE_SCHEMA)
+    ]
     body: Body | None
-
-    @model_validator(mode="after")
-    def _tombstones_are_empty(self) -> Self:
-        if self.deleted != (self.body is None):
-            raise PydanticCustomError("body_and_deleted", "body is null exactly when deleted is true.")
-        return self
 
 
 PeakFlowEntry = EntryIn[Literal["peak_flow"], PeakFlowBody]

@@ -119,7 +119,7 @@ def test_a_changed_prescription_brings_the_whole_list(phone: clinic.Phone, sessi
         "active": True,
     }
     cursor = pull(phone)["cursor"]
-    medication.stop(session, reliever)
+    medication.stop(session, reliever, now=NOON)
     session.commit()
     [stopped] = pull(phone, cursor)["inhalers"]
     assert not stopped["active"]
