@@ -81,7 +81,7 @@ def patient_view(session: Session, patient: Patient, *, now: datetime, language:
         newest_percent_of_best=(
             round(100 * newest.litres_per_min / plan.personal_best_litres_per_min) if newest and plan else None
         ),
-        forecast=forecast_out(assessment.model_dump(), language) if assessment else None,
+        forecast=forecast_out(assessment, language) if assessment else None,
         last_entry_at=assessment.last_entry_at if assessment else None,
         week=week_summary(week),
         last_attack_on=last_attack_on,
@@ -145,7 +145,7 @@ def forecasts_view(
     return ForecastsOut(
         first_day=first_day,
         last_day=last_day,
-        forecasts=[forecast_out(assessment.model_dump(), language) for assessment in assessments],
+        forecasts=[forecast_out(assessment, language) for assessment in assessments],
     )
 
 

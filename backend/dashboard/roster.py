@@ -1,13 +1,13 @@
-"""The roster: every patient of a clinician, the most urgent first. Five queries, whatever the number of patients."""
+"""The roster: every patient of a clinician, the most urgent first. Six queries, whatever the number of patients."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, true
+from sqlalchemy import CTE, Select, and_, case, func, or_, true
+from sqlalchemy import select as sql_select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
@@ -29,15 +29,6 @@ ZONE_FRESH = timedelta(hours=48)
 SILENT_AFTER = timedelta(days=3)
 
 
-@dataclass(frozen=True)
-class _Conditions:
-    """SQL truths about a patient's state, made once and used for filters, counts and the order."""
-
-    shows: dict[Show, ColumnElement[bool]]
-    urgency: ColumnElement[str]
-    order: Sequence[Any]
-
-
 def roster(
     session: Session,
     clinician: Clinician,
@@ -50,6 +41,31 @@ def roster(
     page_size: int = PAGE_SIZE,
 ) -> RosterOut:
     """One page of the clinician's patients; a page past the end is the last one."""
+    visible = [visible_to(clinician)]
+    if search:
+        escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        visible.append(col(Patient.display_name).ilike(f"%{escaped}%"))
+    standings = _standings(now).where(*visible).cte("standing")
+    counts, urgencies = _one_page(session, standings, show, page, page_size)
+    pages = max(1, -(-counts[show] // page_size))
+    if page > pages:
+        page = pages
+        counts, urgencies = _one_page(session, standings, show, page, page_size)
+    ids = list(urgencies)
+    patients, plans, points = _patients(session, ids), _plan_lines(session, ids), _day_bests(session, ids, now)
+    return RosterOut(
+        page=page,
+        pages=pages,
+        total=counts[show],
+        counts=counts,
+        patients=[
+            _row(*patients[one], urgencies[one], plans.get(one), points[one], now=now, language=language) for one in ids
+        ],
+    )
+
+
+def _standings(now: datetime) -> Select[Any]:
+    """SQL of how urgent each patient is: a row a patient, a column for each filter and each part of the order."""
     newest = (
         select(Assessment)
         .where(col(Assessment.patient_id) == col(Patient.id))
@@ -57,51 +73,14 @@ def roster(
         .limit(1)
         .lateral("newest")
     )
-    conditions = _conditions(newest.c, now)
-    visible = [visible_to(clinician)]
-    if search:
-        escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        visible.append(col(Patient.display_name).ilike(f"%{escaped}%"))
-
-    def patients(*columns: Any) -> Select[Any]:
-        open_alert = and_(col(Alert.patient_id) == col(Patient.id), col(Alert.state) != AlertState.RESOLVED.value)
-        chosen: Select[Any] = select(*columns)
-        return chosen.select_from(Patient).outerjoin(newest, true()).outerjoin(Alert, open_alert).where(*visible)
-
-    counted = session.exec(  # type: ignore[call-overload]
-        patients(*(func.count().filter(shown) for shown in conditions.shows.values()))
-    ).one()
-    counts: dict[Show, int] = dict(zip(conditions.shows, counted, strict=True))
-    pages = max(1, -(-counts[show] // page_size))
-    page = min(max(page, 1), pages)
-    found: Sequence[Any] = session.exec(  # type: ignore[call-overload]
-        patients(Patient, conditions.urgency, Alert, *newest.c)
-        .where(conditions.shows[show])
-        .order_by(*conditions.order)
-        .limit(page_size)
-        .offset((page - 1) * page_size)
-    ).all()
-    ids = [row[0].id for row in found]
-    plans, points = _plan_lines(session, ids), _day_bests(session, ids, now)
-    rows = []
-    for row in found:
-        patient, urgency, alert = row[0], row[1], row[2]
-        assessment: dict[str, Any] = dict(zip(newest.c.keys(), row[3:], strict=True))
-        plan = plans.get(patient.id)
-        rows.append(
-            _row(patient, Urgency(urgency), alert, assessment, plan, points[patient.id], now=now, language=language)
-        )
-    return RosterOut(page=page, pages=pages, total=counts[show], counts=counts, patients=rows)
-
-
-def _conditions(newest: Any, now: datetime) -> _Conditions:
-    fresh = newest.newest_reading_at > now - ZONE_FRESH
-    red_zone, yellow_zone = and_(fresh, newest.zone == "red"), and_(fresh, newest.zone == "yellow")
-    red_flags = and_(newest.assessed_at > now - ZONE_FRESH, func.jsonb_array_length(newest.red_flags) > 0)
-    high, raised = newest.level == RiskLevel.HIGH.value, newest.level == RiskLevel.RAISED.value
+    last = newest.c
+    fresh = last.newest_reading_at > now - ZONE_FRESH
+    red_zone, yellow_zone = and_(fresh, last.zone == "red"), and_(fresh, last.zone == "yellow")
+    red_flags = and_(last.assessed_at > now - ZONE_FRESH, func.jsonb_array_length(last.red_flags) > 0)
+    high, raised = last.level == RiskLevel.HIGH.value, last.level == RiskLevel.RAISED.value
     alert, seen = col(Alert.id).is_not(None), col(Alert.acknowledged_at).is_not(None)
-    waiting = newest.last_entry_at.is_(None)
-    silent = and_(~waiting, newest.last_entry_at <= now - SILENT_AFTER)
+    waiting = last.last_entry_at.is_(None)
+    silent = and_(~waiting, last.last_entry_at <= now - SILENT_AFTER)
     urgency = case(
         (and_(alert, ~seen, col(Alert.level) == "red"), Urgency.NOW.value),
         (and_(~alert, or_(red_zone, red_flags)), Urgency.NOW.value),
@@ -110,52 +89,89 @@ def _conditions(newest: Any, now: datetime) -> _Conditions:
         (waiting, Urgency.WAITING.value),
         else_=Urgency.STEADY.value,
     )
-    rank = case({urgency.value: place for place, urgency in enumerate(Urgency)}, value=urgency)
-    level_rank = case({"high": 0, "raised": 1}, value=newest.level, else_=2)
-    zone_rank = case((red_zone, 0), (yellow_zone, 1), else_=2)
-    return _Conditions(
-        shows={
-            Show.ALL: true(),
-            Show.ALERTS: alert,
-            Show.RED: func.coalesce(red_zone, literal(False)),
-            Show.YELLOW: func.coalesce(yellow_zone, literal(False)),
-            Show.RAISED: func.coalesce(or_(high, raised), literal(False)),
-            Show.SILENT: func.coalesce(silent, literal(False)),
-            Show.WAITING: waiting,
-        },
-        urgency=urgency,
-        order=(
-            rank,
-            case((col(Alert.level) == "red", 0), (alert, 1), else_=2),
-            zone_rank,
-            level_rank,
-            newest.probability_7_days.desc().nulls_last(),
-            col(Patient.display_name),
-            col(Patient.id),
-        ),
+    shows = {
+        Show.ALL: true(),
+        Show.ALERTS: alert,
+        Show.RED: red_zone,
+        Show.YELLOW: yellow_zone,
+        Show.RAISED: or_(high, raised),
+        Show.SILENT: silent,
+        Show.WAITING: waiting,
+    }
+    order = (
+        case({urgency.value: place for place, urgency in enumerate(Urgency)}, value=urgency),
+        case((col(Alert.level) == "red", 0), (alert, 1), else_=2),
+        case((red_zone, 0), (yellow_zone, 1), else_=2),
+        case({"high": 0, "raised": 1}, value=last.level, else_=2),
+        -func.coalesce(last.probability_7_days, 0),
     )
+    chosen: Select[Any] = sql_select(
+        col(Patient.id).label("patient_id"),
+        col(Patient.display_name).label("display_name"),
+        urgency.label("urgency"),
+        *(condition.label(f"show_{show.value}") for show, condition in shows.items()),
+        *(part.label(f"order_{place}") for place, part in enumerate(order)),
+    )
+    open_alert = and_(col(Alert.patient_id) == col(Patient.id), col(Alert.state) != AlertState.RESOLVED.value)
+    return chosen.select_from(Patient).outerjoin(newest, true()).outerjoin(Alert, open_alert)
+
+
+def _one_page(
+    session: Session, standings: CTE, show: Show, page: int, page_size: int
+) -> tuple[dict[Show, int], dict[UUID, Urgency]]:
+    """How many patients each filter has, and those of the page in their order. One pass over all patients for both."""
+    shown = standings.c
+    order = [column for column in shown if column.name.startswith("order_")]
+    order += [shown.display_name, shown.patient_id]
+    counts = sql_select(*(func.count().filter(shown[f"show_{one.value}"]).label(one.value) for one in Show)).subquery()
+    rows = (
+        sql_select(shown.patient_id, shown.urgency, func.row_number().over(order_by=order).label("place"))
+        .where(shown[f"show_{show.value}"])
+        .order_by(*order)
+        .limit(page_size)
+        .offset((page - 1) * page_size)
+        .subquery()
+    )
+    # From the counts outward, so that they come also when the page is empty.
+    found = session.connection().execute(
+        sql_select(counts, rows).select_from(counts).outerjoin(rows, true()).order_by(rows.c.place)
+    )
+    all_counts: dict[Show, int] = {}
+    urgencies: dict[UUID, Urgency] = {}
+    for row in found.mappings():
+        all_counts = {one: row[counts.c[one.value]] for one in Show}
+        if row[rows.c.patient_id] is not None:
+            urgencies[row[rows.c.patient_id]] = Urgency(row[rows.c.urgency])
+    return all_counts, urgencies
+
+
+def _patients(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[Patient, Alert | None, Assessment | None]]:
+    """Each patient with the open alert and the newest assessment, where there is one."""
+    open_alert = and_(col(Alert.patient_id) == col(Patient.id), col(Alert.state) != AlertState.RESOLVED.value)
+    found = session.exec(select(Patient, Alert).join(Alert, open_alert, isouter=True).where(col(Patient.id).in_(ids)))
+    newest = session.exec(
+        select(Assessment)
+        .where(col(Assessment.patient_id).in_(ids))
+        .ext(distinct_on(col(Assessment.patient_id)))
+        .order_by(col(Assessment.patient_id), col(Assessment.as_of).desc())
+    )
+    assessments = {assessment.patient_id: assessment for assessment in newest}
+    return {patient.id: (patient, alert, assessments.get(patient.id)) for patient, alert in found}
 
 
 def _row(
     patient: Patient,
-    urgency: Urgency,
     alert: Alert | None,
-    assessment: dict[str, Any],
+    assessment: Assessment | None,
+    urgency: Urgency,
     plan: PlanLines | None,
     points: list[DayBest],
     *,
     now: datetime,
     language: str,
 ) -> RosterRow:
-    reading_at, litres_per_min = assessment["newest_reading_at"], assessment["newest_litres_per_min"]
-    last_entry_at = assessment["last_entry_at"]
-    fresh = reading_at is not None and reading_at > now - ZONE_FRESH
-    reading = None
-    if reading_at is not None:
-        percent = round(100 * litres_per_min / plan.personal_best_litres_per_min) if plan else None
-        reading = NewestReading(
-            litres_per_min=litres_per_min, taken_at=reading_at, percent_of_best=percent, fresh=fresh
-        )
+    reading = _newest_reading(assessment, plan, now) if assessment else None
+    last_entry_at = assessment.last_entry_at if assessment else None
     return RosterRow(
         id=patient.id,
         display_name=patient.display_name,
@@ -163,15 +179,27 @@ def _row(
         sex=Sex(patient.sex),
         time_zone=patient.time_zone,
         urgency=urgency,
-        zone=Zone(assessment["zone"]) if fresh and assessment["zone"] else None,
+        zone=Zone(assessment.zone) if assessment and assessment.zone and reading and reading.fresh else None,
         newest_reading=reading,
-        red_flags=assessment["red_flags"] or [],
-        forecast=forecast_out(assessment, language) if assessment["id"] else None,
+        red_flags=assessment.red_flags if assessment else [],
+        forecast=forecast_out(assessment, language) if assessment else None,
         last_entry_at=last_entry_at,
         silent=last_entry_at is not None and last_entry_at <= now - SILENT_AFTER,
         alert=alert_out(alert, patient, None, language) if alert else None,
         peak_flow_30_days=points,
         plan=plan,
+    )
+
+
+def _newest_reading(assessment: Assessment, plan: PlanLines | None, now: datetime) -> NewestReading | None:
+    if assessment.newest_reading_at is None or assessment.newest_litres_per_min is None:
+        return None
+    litres_per_min = assessment.newest_litres_per_min
+    return NewestReading(
+        litres_per_min=litres_per_min,
+        taken_at=assessment.newest_reading_at,
+        percent_of_best=round(100 * litres_per_min / plan.personal_best_litres_per_min) if plan else None,
+        fresh=assessment.newest_reading_at > now - ZONE_FRESH,
     )
 
 

@@ -1,6 +1,5 @@
 """From a row of a table to what a clinician is shown of it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from backend.alerts.rules import Cause, Level
@@ -8,7 +7,7 @@ from backend.alerts.tables import Alert, AlertState
 from backend.dashboard.schemas import AlertOut, ForecastOut, ReasonOut
 from backend.patients.tables import Patient
 from backend.risk.schemas import HORIZON_DAYS
-from backend.risk.tables import ForecastStatus, RiskLevel
+from backend.risk.tables import Assessment, ForecastStatus, RiskLevel
 from backend.risk.wording import reason_text
 
 
@@ -24,20 +23,18 @@ def reasons_out(reasons: list[dict[str, Any]], language: str) -> list[ReasonOut]
     ]
 
 
-def forecast_out(assessment: Mapping[str, Any], language: str) -> ForecastOut:
-    """`assessment`: the columns of an Assessment by name."""
-    level = assessment["level"]
+def forecast_out(assessment: Assessment, language: str) -> ForecastOut:
     return ForecastOut(
-        status=ForecastStatus(assessment["status"]),
-        as_of=assessment["as_of"],
-        made_at=assessment["assessed_at"],
-        diary_days=assessment["diary_days"],
+        status=ForecastStatus(assessment.status),
+        as_of=assessment.as_of,
+        made_at=assessment.assessed_at,
+        diary_days=assessment.diary_days,
         horizon_days=HORIZON_DAYS,
-        probability=assessment["probability_7_days"],
-        level=RiskLevel(level) if level else None,
-        reasons=reasons_out(assessment["reasons"], language),
-        model_id=assessment["model_id"],
-        model_version=assessment["model_version"],
+        probability=assessment.probability_7_days,
+        level=RiskLevel(assessment.level) if assessment.level else None,
+        reasons=reasons_out(assessment.reasons, language),
+        model_id=assessment.model_id,
+        model_version=assessment.model_version,
     )
 
 
