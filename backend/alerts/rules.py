@@ -12,8 +12,10 @@ from enum import StrEnum
 # The guideline's zones and flags are in backend.clinical; the numbers below are product decisions.
 # A red reading speaks for this long even if nothing was recorded after it.
 EVIDENCE_LASTS = timedelta(days=7)
-# After recovery an alert nobody has acknowledged stays for this long: the clinician should still hear of it.
-RECOVERED_STAYS = timedelta(hours=24)
+# A sign that is over still speaks for this long: an alert may be raised after the fact, as after a night offline.
+RECOVERED_SPEAKS = timedelta(hours=24)
+# Red again while nobody has looked at the alert is told once more, at most once in this time.
+TOLD_AGAIN_AFTER = timedelta(hours=24)
 # The forecast's own horizon.
 FORECAST_LASTS = timedelta(days=7)
 # Alarm policy of the model design: 7 days between two forecast alerts of one level. The long-run rate (0.25 amber and
@@ -177,7 +179,7 @@ def decide(
 
 
 def _speaks(at: datetime, recovered_at: datetime | None, now: datetime) -> bool:
-    return now - at < (EVIDENCE_LASTS if recovered_at is None else RECOVERED_STAYS)
+    return now - at < (EVIDENCE_LASTS if recovered_at is None else RECOVERED_SPEAKS)
 
 
 def _is_news(evidence: RedEvidence, told: PreviousAlert | None) -> bool:
@@ -189,8 +191,10 @@ def _is_news(evidence: RedEvidence, told: PreviousAlert | None) -> bool:
         return newer
     if evidence.cause is Cause.RED_FLAG and evidence.flags - told.flags:
         return True
-    # Seen on another day: who acknowledged yesterday's red reading learns of today's.
-    return newer and told.acknowledged and evidence.evidence_on > told.evidence_on
+    if not newer or evidence.evidence_on <= told.evidence_on:
+        return False
+    # On a later day: who acknowledged yesterday's red reading learns of today's at once.
+    return told.acknowledged or evidence.evidence_at - told.evidence_at >= TOLD_AGAIN_AFTER
 
 
 def _forecast_alert(forecast: ForecastLevel | None, budget: Budget, now: datetime) -> Decision:
@@ -214,15 +218,23 @@ def _about_open_forecast(
     return Decision(Action.KEEP)
 
 
+def is_past(alert: PreviousAlert | None, evidence: RedEvidence | None, now: datetime) -> bool:
+    """True if what a rule's alert told of no longer concerns the patient, whether or not a clinician has looked."""
+    if alert is None or alert.cause is Cause.FORECAST:
+        return False
+    return evidence is None or not _speaks(evidence.evidence_at, evidence.recovered_at, now)
+
+
 def _rule_alert_is_over(alert: PreviousAlert, evidence: RedEvidence | None, now: datetime) -> ResolvedBecause | None:
+    """A red sign is over only after somebody looked at it: Saturday's attack is still on Monday's list."""
     if evidence is None:
         # Nothing red is on record within EVIDENCE_LASTS: it was deleted or put right, unless time alone has passed.
         quiet = alert.evidence_at is not None and now - alert.evidence_at >= EVIDENCE_LASTS
-        if quiet:
-            return ResolvedBecause.QUIET if alert.acknowledged else None
-        return ResolvedBecause.CORRECTED
-    if evidence.recovered_at is not None and (alert.acknowledged or now - evidence.evidence_at >= RECOVERED_STAYS):
+        if not quiet:
+            return ResolvedBecause.CORRECTED
+        return ResolvedBecause.QUIET if alert.acknowledged else None
+    if not alert.acknowledged:
+        return None
+    if evidence.recovered_at is not None:
         return ResolvedBecause.RECOVERED
-    if alert.acknowledged and now - evidence.evidence_at >= EVIDENCE_LASTS:
-        return ResolvedBecause.QUIET
-    return None
+    return ResolvedBecause.QUIET if now - evidence.evidence_at >= EVIDENCE_LASTS else None

@@ -24,6 +24,7 @@ from backend.alerts.rules import (
     ResolvedBecause,
     decide,
     evidence_of,
+    is_past,
 )
 from backend.alerts.tables import Alert, AlertState
 from backend.core import audit
@@ -66,6 +67,9 @@ def review(session: Session, findings: Sequence[Finding], now: datetime) -> None
             _tell_of(session, _raise(session, finding, decision, evidence, now), now)
         elif decision.action is Action.ESCALATE and alert is not None:
             _tell_of(session, _escalate(session, alert, finding, decision, evidence, now), now)
+        elif decision.action is Action.KEEP and alert is not None and is_past(_previous(alert), evidence, now):
+            # The patient is well again; the alert itself waits for a clinician.
+            notifications.close_message(session, alert.id, now=now)
 
 
 def acknowledge(session: Session, clinician: Clinician, alert_id: UUID, note: str | None, now: datetime) -> Alert:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,9 +23,10 @@ from sqlmodel import Session, col, select
 from backend.accounts import tokens
 from backend.accounts.permissions import CSRF_HEADER
 from backend.accounts.tables import Clinician
-from backend.alerts.tables import Alert
+from backend.alerts.service import acknowledge
+from backend.alerts.tables import Alert, AlertState
 from backend.core.clock import utc_now
-from backend.core.database import connect, database_url, session_maker
+from backend.core.database import NewSession, connect, database_url, session_maker
 from backend.core.due import DueWork, mark_due
 from backend.core.errors import StartRefused
 from backend.core.migrations import migrate
@@ -163,7 +164,9 @@ def fill(settings: Settings, engine: Engine, diaries: Path | None, screen: Conso
             with _progress(screen) as progress, httpx.Client(base_url=settings.address, timeout=60) as client:
                 counts = asdict(clinic.fill(session, clinician, client, progress, now=now))
     if counts is not None:
-        _live_through_past_days(settings, engine, clinician, screen)
+        # Nobody looked at the AAMOS-00 patients' alerts; in the simulated clinic somebody did until lately.
+        looked_until = now - timedelta(days=2) if diaries is None else datetime.min.replace(tzinfo=UTC)
+        _live_through_past_days(settings, engine, clinician, screen, looked_until=looked_until)
     return counts
 
 
@@ -181,7 +184,18 @@ def import_aamos00_over_http(
     return report
 
 
-def _live_through_past_days(settings: Settings, engine: Engine, clinician: Clinician, screen: Console) -> None:
+def _look_at_alerts(new_session: NewSession, clinician: Clinician, evening: datetime) -> None:
+    """The clinician's evening round: every open alert is acknowledged."""
+    with new_session() as session:
+        waiting = select(Alert.id).where(col(Alert.acknowledged_at).is_(None), Alert.state != AlertState.RESOLVED)
+        for alert_id in session.exec(waiting).all():
+            acknowledge(session, clinician, alert_id, None, evening)
+        session.commit()
+
+
+def _live_through_past_days(
+    settings: Settings, engine: Engine, clinician: Clinician, screen: Console, *, looked_until: datetime
+) -> None:
     """Assess each past evening as the worker would have: its own code with the clock set back, before it starts.
 
     So forecasts have a history, and alerts were raised, and ended, when they would have been.
@@ -200,6 +214,8 @@ def _live_through_past_days(settings: Settings, engine: Engine, clinician: Clini
                 session.commit()
             while assess_due(new_session, forecaster, evening):
                 pass
+            if evening < looked_until:
+                _look_at_alerts(new_session, clinician, evening)
 
 
 def _wait_until_quiet(engine: Engine) -> None:

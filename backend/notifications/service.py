@@ -56,7 +56,7 @@ def tell(
         session.add(message)
     else:
         message.kind, message.level, message.title, message.text = kind.value, level.value, title, text
-        message.change = change
+        message.created_at, message.resolved_at, message.change = now, None, change
     session.flush()
     devices = session.exec(select(Device.id).where(Device.patient_id == patient_id)).all()
     deliveries = [

@@ -17,6 +17,7 @@ from backend.alerts.rules import (
     ResolvedBecause,
     decide,
     evidence_of,
+    is_past,
 )
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -171,13 +172,27 @@ def test_more_red_on_the_acknowledged_day_is_not() -> None:
     assert decide(seen, seen, RED_READING, None, SPENT, NOW).action is Action.KEEP
 
 
-def test_recovery_ends_an_acknowledged_alert_at_once_and_another_after_a_day() -> None:
+def test_recovery_ends_an_alert_that_somebody_has_looked_at_and_no_other() -> None:
     recovered = replace(RED_READING, recovered_at=NOW)
     seen = replace(TOLD, acknowledged=True)
     ended = Decision(Action.RESOLVE, because=ResolvedBecause.RECOVERED)
     assert decide(seen, seen, recovered, None, SPENT, NOW) == ended
     assert decide(TOLD, TOLD, recovered, None, SPENT, NOW).action is Action.KEEP
-    assert decide(TOLD, TOLD, recovered, None, SPENT, NOW + 23 * HOUR) == ended
+    assert decide(TOLD, TOLD, recovered, None, SPENT, NOW + 3 * DAY).action is Action.KEEP
+
+
+def test_red_again_on_a_later_day_is_told_again_although_nobody_has_looked_but_once_a_day_at_most() -> None:
+    again = replace(RED_READING, evidence_at=NOW + DAY, evidence_on=TODAY + DAY)
+    assert decide(TOLD, TOLD, again, None, SPENT, NOW + DAY).action is Action.ESCALATE
+    soon = replace(RED_READING, evidence_at=NOW + 10 * HOUR, evidence_on=TODAY + DAY)
+    assert decide(TOLD, TOLD, soon, None, SPENT, NOW + 10 * HOUR).action is Action.KEEP
+
+
+def test_what_is_over_concerns_the_patient_no_longer_while_the_alert_waits_for_a_clinician() -> None:
+    recovered = replace(RED_READING, recovered_at=NOW)
+    assert not is_past(TOLD, recovered, NOW + 2 * HOUR)
+    assert is_past(TOLD, recovered, NOW + 2 * DAY)
+    assert not is_past(TOLD, RED_READING, NOW + 2 * DAY)
 
 
 def test_silence_is_no_recovery() -> None:

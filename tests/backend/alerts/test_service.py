@@ -78,12 +78,31 @@ def test_an_alert_lives_from_the_red_reading_to_recovery_and_the_next_one_is_new
     assert [one.state for one in alerts(session)] == ["resolved", "triggered"]
 
 
-def test_a_rule_leaves_the_forecast_on_record_and_speaks_for_itself(session: Session, patient: Patient) -> None:
+def test_the_patients_message_closes_a_day_after_recovery_and_the_alert_waits_for_a_clinician(
+    session: Session, patient: Patient
+) -> None:
+    raised(session, patient)
+    over = [finding(session, patient, red(NOW, NOW + HOUR))]
+    service.review(session, over, NOW + 2 * HOUR)
+    assert session.exec(select(InboxMessage)).one().resolved_at is None
+    service.review(session, over, NOW + 2 * DAY)
+    service.review(session, over, NOW + 3 * DAY)
+    assert session.exec(select(InboxMessage)).one().resolved_at == NOW + 2 * DAY
+    assert [one.state for one in alerts(session)] == ["triggered"]
+    service.review(session, [finding(session, patient, red(NOW + 4 * DAY))], NOW + 4 * DAY)
+    message = session.exec(select(InboxMessage)).one()
+    assert (message.created_at, message.resolved_at) == (NOW + 4 * DAY, None)
+
+
+def test_a_rule_leaves_the_forecast_on_record_and_speaks_for_itself(
+    session: Session, doctor: Clinician, patient: Patient
+) -> None:
     service.review(session, [finding(session, patient, forecast=ForecastLevel.RAISED)], NOW)
     service.review(session, [finding(session, patient, red(NOW + HOUR), forecast=ForecastLevel.RAISED)], NOW + HOUR)
     forecast, rule = alerts(session)
     assert (forecast.cause, forecast.resolved_because) == ("forecast", "escalated")
     assert (rule.level, rule.cause, rule.state) == ("red", "red_zone", "triggered")
+    service.acknowledge(session, doctor, rule.id, None, NOW + 2 * HOUR)
     # What the forecast used up stays used up.
     over = [finding(session, patient, red(NOW + HOUR, NOW + 2 * HOUR), forecast=ForecastLevel.RAISED)]
     service.review(session, over, NOW + 2 * DAY)

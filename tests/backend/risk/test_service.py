@@ -308,4 +308,4 @@ def test_a_past_evening_knows_nothing_of_later_days(
     assert [row.red_flags for row in rows] == [[], [], ["peak_flow_below_half", "red_zone"], [], [], []]
     assert [row.last_entry_at for row in rows[:2]] == [NOW - 5 * DAY - HOUR, NOW - 4 * DAY - HOUR]
     (alert,) = session.exec(select(Alert)).all()
-    assert (alert.triggered_at, alert.resolved_because) == (NOW - 3 * DAY, "recovered")
+    assert (alert.triggered_at, alert.resolved_at) == (NOW - 3 * DAY, None)
