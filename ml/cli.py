@@ -33,7 +33,7 @@ def _stop(message: str) -> NoReturn:
 def train(
     folder: Annotated[Path, typer.Argument(help="Folder to write the model to; default: the shipped model.")] = SHIPPED,
     cohort_file: CohortFile = None,
-    patients: Patients = 6_000,
+    patients: Patients = 8_000,
     days: Days = 365,
     seed: Annotated[int, typer.Option(help="Seed of cohort, folds and trees.")] = DEMONSTRATION_SEED,
     trees: Annotated[int, typer.Option(min=1, help="Trees of each horizon.")] = 300,

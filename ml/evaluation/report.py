@@ -104,10 +104,20 @@ def _study_section(study: Mapping[str, Any]) -> str:
         parts.append(
             _table(
                 title,
-                ["", "attacks foreseen", "PPV", "lead, days", "two days or more", "on the top 5 % of patients"],
+                [
+                    "",
+                    "alarms a patient-month",
+                    "attacks foreseen",
+                    "PPV",
+                    "lead, days",
+                    "two days or more",
+                    "on the top 5 % of patients",
+                ],
                 [
                     [
                         name,
+                        # A rule has few steps: its next one may lie above the budget.
+                        found["alarms"][budget]["alarms_per_patient_month"],
                         _interval(found["alarms"][budget]["sensitivity_interval"]),
                         found["alarms"][budget]["ppv"],
                         found["alarms"][budget]["lead_days_median"],

@@ -50,8 +50,8 @@ class TrainingPlan:
 
     seed: int = 1
     trees: int = 300
-    folds: int = 3
-    every_days: int = 3
+    folds: int = 2
+    every_days: int = 4
     horizons: tuple[int, ...] = HORIZONS_DAYS
     threshold_patients: int = 3000
 

@@ -5,6 +5,7 @@ import pytest
 
 from ml.contract import REASON_UNITS, Diaries, Profiles, RiskForecast
 from ml.forecaster import SHIPPED_MODEL, Forecaster, load
+from ml.personal import HOSPITAL_PRIOR_ATTACKS
 from ml.training.fit import Cohort
 from tests.ml.conftest import FIRST_DAY
 
@@ -158,10 +159,10 @@ def test_arrays_that_do_not_fit_together_are_refused(forecaster: Forecaster) -> 
 def test_a_site_that_sees_fewer_attacks_than_expected_is_forecast_lower_but_never_by_the_whole_ratio(
     forecaster: Forecaster,
 ) -> None:
-    settled = forecaster.adapted(hospital_counts={77: (0.0, 20.0)})
+    settled = forecaster.adapted(hospital_counts={77: (0.0, HOSPITAL_PRIOR_ATTACKS)})
     before, after = (forecast_one_at(77, found) for found in (forecaster, settled))
     odds = [chance / (1 - chance) for chance in (before, after)]
-    # (20 + 0) / (20 + 20), but for the little that the patient's own attack-free weeks now say less.
+    # (k + 0) / (k + k), but for the little that the patient's own attack-free weeks now say less.
     assert 0.5 <= odds[1] / odds[0] < 0.52
     assert forecast_one_at(78, settled) == forecast_one_at(78, forecaster)
 
