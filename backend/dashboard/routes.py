@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 
 from backend.accounts import sign_in as sign_in_service
 from backend.accounts.permissions import SESSION_COOKIE, SignedIn
@@ -105,25 +106,27 @@ def show_patient(viewer: CurrentViewer, patient_id: UUID) -> PatientOut:
     return patient_view.patient_view(viewer.session, patient, now=viewer.now, language=viewer.language)
 
 
-@router.get("/patients/{patient_id}/diary")
+@router.get("/patients/{patient_id}/diary", response_model=DiaryOut)
 def show_diary(
     viewer: CurrentViewer, patient_id: UUID, first_day: FirstDay = None, last_day: LastDay = None
-) -> DiaryOut:
+) -> Response:
     """The diary by local day: 90 days if not asked otherwise, three years at most."""
     patient = _opened(viewer, patient_id, "view_diary")
     first_day, last_day = _window(viewer, patient, first_day, last_day)
-    return patient_view.diary_view(viewer.session, patient, first_day=first_day, last_day=last_day)
+    return _json(patient_view.diary_view(viewer.session, patient, first_day=first_day, last_day=last_day))
 
 
-@router.get("/patients/{patient_id}/forecasts")
+@router.get("/patients/{patient_id}/forecasts", response_model=ForecastsOut)
 def show_forecasts(
     viewer: CurrentViewer, patient_id: UUID, first_day: FirstDay = None, last_day: LastDay = None
-) -> ForecastsOut:
+) -> Response:
     """The forecast of each day, with its reasons and model."""
     patient = _opened(viewer, patient_id, "view_forecasts")
     first_day, last_day = _window(viewer, patient, first_day, last_day)
-    return patient_view.forecasts_view(
-        viewer.session, patient, first_day=first_day, last_day=last_day, language=viewer.language
+    return _json(
+        patient_view.forecasts_view(
+            viewer.session, patient, first_day=first_day, last_day=last_day, language=viewer.language
+        )
     )
 
 
@@ -154,6 +157,11 @@ def acknowledge_alert(viewer: CurrentViewer, alert_id: UUID, body: AcknowledgeIn
     alert = alerts.acknowledge(viewer.session, viewer.clinician, alert_id, body.note, viewer.now)
     patient = visible_patient(viewer.session, viewer.clinician, alert.patient_id)
     return alert_out(alert, patient, viewer.clinician.name, viewer.language)
+
+
+def _json(body: BaseModel) -> Response:
+    """What FastAPI would answer, without its second validation: three years of diary take half the time."""
+    return Response(body.model_dump_json(), media_type="application/json")
 
 
 def _opened(viewer: CurrentViewer, patient_id: UUID, action: str) -> Patient:
