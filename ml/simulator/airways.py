@@ -23,7 +23,7 @@ STATE_DAYS = (1.5, 7.0, 40.0)
 STATE_WEIGHTS = (0.55, 0.55, 0.63)
 LARGEST_LOAD = 2.0
 SMALLEST_LOAD = 0.03
-UNIFORMS_PER_DAY = 15
+UNIFORMS_PER_DAY = 16
 NORMALS_PER_DAY = 13
 
 
@@ -38,6 +38,8 @@ class Latent:
     load: Float32
     worsening: Mask
     rapid: Mask
+    abrupt: Mask
+    days_worse: Float32
     steroid_days_left: Float32
     quiet_days_left: Float32
     aftermath: Float32
@@ -55,12 +57,9 @@ class Latent:
 
     @classmethod
     def at_rest(cls, rng: np.random.Generator, patients: int) -> Self:
-        zero = {
-            field.name: np.zeros(patients, np.float32)
-            for field in fields(cls)
-            if field.name not in ("worsening", "rapid")
-        }
-        latent = cls(worsening=np.zeros(patients, bool), rapid=np.zeros(patients, bool), **zero)
+        masks = ("worsening", "rapid", "abrupt")
+        at_rest = {field.name: np.zeros(patients, bool if field.name in masks else np.float32) for field in fields(cls)}
+        latent = cls(**at_rest)
         latent.state_fast = rng.standard_normal(patients).astype(np.float32)
         latent.state_weekly = rng.standard_normal(patients).astype(np.float32)
         latent.state_slow = rng.standard_normal(patients).astype(np.float32)
@@ -80,6 +79,7 @@ class Day:
     severe: Mask
     emergency: Mask
     admitted: Mask
+    unscheduled_visit: Mask
     on_steroids: Mask
     start_rate: Float32
     turn_rate: Float32
@@ -127,8 +127,8 @@ class Airways:
         self.decay = [f(np.exp(-1 / days)) for days in STATE_DAYS]
         self.kick = [f(np.sqrt(1 - d**2)) for d in self.decay]
 
-    def steroid_effect(self, level: Float32) -> Float32:
-        half = np.float32(self.parameters.ics_half_effect_micrograms)
+    def steroid_effect(self, level: Float32, half_effect_micrograms: float) -> Float32:
+        half = np.float32(half_effect_micrograms)
         return np.asarray(level / (level + half) * self.people.steroid_response)
 
     def start_rate(self, s: Latent, infected: Mask, pm25_excess: Float32) -> Float32:
@@ -138,7 +138,7 @@ class Airways:
             + f(p.start_airway_state) * s.state_slow
             + f(p.start_infection) * infected
             + self.pm25_log_risk * pm25_excess[self.site]
-            - f(p.ics_start_effect) * self.steroid_effect(s.ics_slow)
+            - f(p.ics_start_effect) * self.steroid_effect(s.ics_slow, p.ics_half_effect_micrograms)
             - f(p.laba_start_effect) * s.laba_level
             - f(p.lama_start_effect) * s.lama_level
             - s.biologic_level
@@ -150,7 +150,7 @@ class Airways:
         log_rate = (
             self.log_turn
             - f(p.turn_infection) * infected
-            + f(p.ics_turn_effect) * self.steroid_effect(s.ics_fast)
+            + f(p.ics_turn_effect) * self.steroid_effect(s.ics_fast, p.ics_fast_half_effect_micrograms)
             + f(p.laba_turn_effect) * s.laba_level
             + (f(p.lama_turn_effect) + f(p.lama_turn_effect_infected) * infected) * s.lama_level
             + f(p.formoterol_relief_turn_effect) * s.formoterol_level
@@ -195,13 +195,21 @@ class Airways:
         s.load = np.where(keeps_growing, grown, fallen)
         s.load = np.where(s.load < SMALLEST_LOAD, f(0), s.load)
         begins = ~keeps_growing & (s.load < f(0.3)) & (s.steroid_days_left <= 0) & (u[2] < 1 - np.exp(-start_rate))
-        s.rapid = (keeps_growing & becomes_rapid) | (begins & (u[14] < f(p.abrupt_share)))
+        abrupt = begins & (u[14] < f(p.abrupt_share))
+        s.rapid = (keeps_growing & becomes_rapid) | abrupt
+        s.abrupt = np.where(begins, abrupt, s.abrupt & keeps_growing)
         s.load = np.where(begins, np.maximum(s.load, f(p.first_load)), s.load)
         s.worsening = keeps_growing | begins
 
         severe = at_risk & (u[4] < np.where(keeps_growing, chance_grown, chance_fallen)) & (s.load > 0.3)
-        emergency = severe & (u[5] < f(p.emergency_share))
-        admitted = severe & (u[5] < f(p.admission_share))
+        # Attacks without warning are those that end in the emergency department.
+        sudden = np.where(s.abrupt, f(p.sudden_emergency_ratio), f(1))
+        emergency = severe & (u[5] < f(p.emergency_share) * sudden)
+        admitted = severe & (u[5] < f(p.admission_share) * sudden)
+        # Care is also sought for worsenings that last, although they need no systemic steroid.
+        s.days_worse = np.where(s.worsening, s.days_worse + 1, f(0))
+        lasting = s.days_worse >= f(p.visit_after_days)
+        visit = severe | (lasting & (u[15] < f(p.visit_chance) * people.symptom_sensitivity))
         course = np.floor(f(p.steroid_days) - 1 + 3 * u[6])
         s.steroid_days_left = np.where(severe, course, np.maximum(s.steroid_days_left - 1, 0))
         s.quiet_days_left = np.where(severe, f(p.quiet_days_after_attack), np.maximum(s.quiet_days_left - 1, 0))
@@ -220,7 +228,7 @@ class Airways:
 
         # The patient's own plan: a clear change of symptoms, acted on by those who usually take their medicine.
         acts = (
-            (s.latest_symptoms - s.usual_symptoms > f(1.3))
+            (s.latest_symptoms - s.usual_symptoms > f(p.plan_threshold))
             & (s.onset_days_left <= 0)
             & (treatment.onset_multiplier > 1)
         )
@@ -228,7 +236,7 @@ class Airways:
         multiplier = np.where(s.onset_days_left > 0, treatment.onset_multiplier, f(1))
 
         # --- what it feels like ------------------------------------------------------------------------------------
-        steroid = self.steroid_effect(s.ics_slow)
+        steroid = self.steroid_effect(s.ics_slow, p.ics_half_effect_micrograms)
         impact = s.load ** f(p.load_impact_power)
         # After a real attack the airways stay narrow for a while although the worsening itself is over.
         s.aftermath = np.maximum(s.aftermath * f(p.aftermath_kept_per_day), np.where(s.load > f(0.7), impact, f(0)))
@@ -291,6 +299,7 @@ class Airways:
             severe=severe,
             emergency=emergency,
             admitted=admitted,
+            unscheduled_visit=visit,
             on_steroids=s.steroid_days_left > 0,
             start_rate=start_rate,
             turn_rate=turn_rate,

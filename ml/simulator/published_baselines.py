@@ -170,7 +170,7 @@ def published_bands(seed: int = 7, parameters: Parameters | None = None, patient
     p = (parameters or frozen()).with_values(diary_share=0.9, dropout_per_year=0.05)
     start_on = datetime.date(2024, 1, 8)
     trial = _grid(
-        simulate(seed, patients, 365, start_on, parameters=p, limits={"age_years": (18, 80), "treatment_step": (3, 5)})
+        simulate(seed, patients, 365, start_on, parameters=p, limits={"age_years": (18, 80), "treatment_step": (3, 4)})
     )
     rule = peak_flow_rule(trial)
     bands = [

@@ -51,6 +51,12 @@ class Treatment:
     def take(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
         return type(self)(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
+    def where(self, chosen: NDArray[np.bool_], other: Self) -> Self:
+        """Another treatment for the chosen patients."""
+        return type(self)(
+            **{f.name: np.where(chosen, getattr(other, f.name), getattr(self, f.name)) for f in fields(self)}
+        )
+
 
 def _population_logit(parameters: Parameters) -> float:
     shares, means = np.array(parameters.several("type_shares")), np.array(parameters.several("type_means"))

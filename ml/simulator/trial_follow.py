@@ -11,7 +11,7 @@ from ml.simulator.people import People, predicted_fev1_litres
 from ml.simulator.regimens import USUAL_CARE_BY_STEP, Regimen
 from ml.simulator.surroundings import Surroundings
 from ml.simulator.treatment import Treatment, prescribe
-from ml.simulator.trial_spec import DiaryCriterion, Outcome
+from ml.simulator.trial_spec import Arm, DiaryCriterion, Outcome
 
 Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -90,7 +90,12 @@ class OutcomeCounter:
 
     def add(self, number: int, day: Day) -> None:
         happens = np.zeros(len(self.count), bool)
-        events = {"severe_attack": day.severe, "emergency_visit": day.emergency, "hospital_admission": day.admitted}
+        events = {
+            "severe_attack": day.severe,
+            "unscheduled_visit": day.unscheduled_visit,
+            "emergency_visit": day.emergency,
+            "hospital_admission": day.admitted,
+        }
         for event in self.outcome.events:
             happens |= events[event]
         for index, criterion in enumerate(self.outcome.criteria):
@@ -172,7 +177,7 @@ def follow_arm(
     air: Surroundings,
     first_number: int,
     days: int,
-    regimens: list[tuple[int, Regimen]],
+    arm: Arm,
     outcomes: tuple[Outcome, ...],
     rng: np.random.Generator,
 ) -> Followed:
@@ -181,12 +186,18 @@ def follow_arm(
     airways = Airways(parameters, people)
     counters = [OutcomeCounter(outcome, enrolled.run_in) for outcome in outcomes]
     means, last_weeks = Means(), Means()
-    treatment = prescribed(parameters, people, regimens[0][1])
-    changes = dict(regimens[1:])
+    planned = treatment = prescribed(parameters, people, arm.regimen)
+    rescue = prescribed(parameters, people, arm.rescue) if arm.rescue else planned
+    rescued = np.zeros(len(people), bool)
+    changes = dict(arm.changes)
     for number in range(days):
         if number in changes:
-            treatment = prescribed(parameters, people, changes[number])
+            planned = prescribed(parameters, people, changes[number])
+            treatment = planned.where(rescued, rescue) if arm.rescue else planned
         day = airways.advance(latent, treatment, air, first_number + number, rng)
+        if arm.rescue and day.severe.any():
+            rescued |= day.severe
+            treatment = planned.where(rescued, rescue)
         means.add(day)
         if number >= days - CONTROL_DAYS:
             last_weeks.add(day)

@@ -10,7 +10,7 @@ from ml.simulator.people import People
 from ml.simulator.regimens import BUDESONIDE_EQUIVALENT, Regimen
 
 Limits = Mapping[str, tuple[float, float]]
-EVENTS = ("severe_attack", "emergency_visit", "hospital_admission")
+EVENTS = ("severe_attack", "unscheduled_visit", "emergency_visit", "hospital_admission")
 SIGNALS = ("morning_peak_flow", "evening_peak_flow", "reliever_puffs", "symptoms", "night_waking")
 MEASURES = ("rate_ratio", "risk_ratio", "hazard_ratio", "odds_ratio")
 LEVELS = (
@@ -52,11 +52,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """The regimen from randomisation on, and later changes as (day, regimen)."""
+    """The regimen from randomisation on, later changes as (day, regimen), and what follows a first severe attack."""
 
     name: str
     regimen: Regimen
     changes: tuple[tuple[int, Regimen], ...] = ()
+    rescue: Regimen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +196,13 @@ def _arm(name: str, table: Mapping[str, Any], adherence_mean: float | None) -> A
             raise TrialSpecError(f"{where}.on_day: a day of treatment, 1 or later")
         on_day = later.pop("on_day")
         changes.append((on_day, _regimen(later, adherence_mean, where)))
-    regimen = _regimen(values, adherence_mean, f"arms.{name}")
-    return Arm(name, regimen, tuple(sorted(changes, key=lambda change: change[0])))
+    rescue = values.pop("rescue", None)
+    return Arm(
+        name,
+        _regimen(values, adherence_mean, f"arms.{name}"),
+        tuple(sorted(changes, key=lambda change: change[0])),
+        None if rescue is None else _regimen(rescue, adherence_mean, f"arms.{name}.rescue"),
+    )
 
 
 def _outcome(name: str, table: Mapping[str, Any]) -> Outcome:
@@ -244,6 +250,8 @@ def parse(document: Mapping[str, Any], name: str) -> TrialSpec:
         if key not in document:
             raise TrialSpecError(f"{name}: missing key {key}")
     adherence = document.get("adherence_mean")
+    if adherence == "real_life":
+        adherence = None
     eligibility = document.get("eligibility", {})
     _only(eligibility, ("traits", "history", "run_in"), "eligibility")
     traits = tuple(f.name for f in fields(People))

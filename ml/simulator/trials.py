@@ -64,7 +64,7 @@ def _one_chunk(spec: TrialSpec, p: Parameters, chunk: int, candidates: int) -> P
             air,
             waiting,
             spec.duration_days,
-            [(0, arm.regimen), *arm.changes],
+            arm,
             spec.outcomes,
             np.random.default_rng([spec.seed, 3, chunk]),
         )
