@@ -6,7 +6,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -43,8 +43,7 @@ from backend.risk.tables import Assessment
 
 STATE_FILE = "demonstration.json"
 QUIET_SECONDS = 300
-# As long as the longest of the AAMOS-00 diaries.
-PAST_DAYS = 185
+LONGEST_AAMOS_00_DIARY_DAYS = 185
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -164,9 +163,13 @@ def fill(settings: Settings, engine: Engine, diaries: Path | None, screen: Conso
             with _progress(screen) as progress, httpx.Client(base_url=settings.address, timeout=60) as client:
                 counts = asdict(clinic.fill(session, clinician, client, progress, now=now))
     if counts is not None:
-        # Nobody looked at the AAMOS-00 patients' alerts; in the simulated clinic somebody did until lately.
-        looked_until = now - timedelta(days=2) if diaries is None else datetime.min.replace(tzinfo=UTC)
-        _live_through_past_days(settings, engine, clinician, screen, looked_until=looked_until)
+        if diaries is None:
+            past_days, looked_until = clinic.DAYS, now - timedelta(days=2)
+        else:
+            # Nobody looked at these patients' alerts when it mattered.
+            past_days, looked_until = LONGEST_AAMOS_00_DIARY_DAYS, datetime.min.replace(tzinfo=UTC)
+        evenings = [now - timedelta(days=back) for back in range(past_days, -1, -1)]
+        _live_through(evenings, settings, engine, clinician, screen, looked_until=looked_until)
     return counts
 
 
@@ -193,8 +196,14 @@ def _look_at_alerts(new_session: NewSession, clinician: Clinician, evening: date
         session.commit()
 
 
-def _live_through_past_days(
-    settings: Settings, engine: Engine, clinician: Clinician, screen: Console, *, looked_until: datetime
+def _live_through(
+    evenings: Sequence[datetime],
+    settings: Settings,
+    engine: Engine,
+    clinician: Clinician,
+    screen: Console,
+    *,
+    looked_until: datetime,
 ) -> None:
     """Assess each past evening as the worker would have: its own code with the clock set back, before it starts.
 
@@ -202,13 +211,10 @@ def _live_through_past_days(
     """
     new_session = session_maker(engine)
     forecaster = load_forecaster(settings.model_folder)
-    now = utc_now()
     with new_session() as session:
         ids = session.exec(select(Patient.id).where(Patient.hospital_id == clinician.hospital_id)).all()
     with _progress(screen) as progress:
-        for evening in progress.track(
-            [now - timedelta(days=back) for back in range(PAST_DAYS, -1, -1)], description="Living through past days"
-        ):
+        for evening in progress.track(evenings, description="Living through past days"):
             with new_session() as session:
                 mark_due(session, ASSESS, ids, due_at=evening)
                 session.commit()
