@@ -18,8 +18,9 @@ from ml.scoring import head_logit, personalised
 SHIPPED_MODEL = Path(__file__).parent / "models" / "demonstration"
 PROVISIONAL_BELOW_DIARY_DAYS = 14
 
-# Bounds memory: 1,024 patients of a year are about 150 MB of features.
-PATIENTS_AT_ONCE = 1024
+# Bounds memory: 375,000 patient-days are about 80 MB of features and twice that while they are scored.
+PATIENT_DAYS_AT_ONCE = 375_000
+PATIENTS_AT_ONCE = 4096
 
 __all__ = ["SHIPPED_MODEL", "Forecaster", "ModelRefused", "load"]
 
@@ -83,13 +84,20 @@ class Forecaster:
             raise ValueError(f"as_of has {as_of.shape} elements where {patients} patients are given")
         if len(diaries) and diaries.patient_index[-1] >= patients:
             raise ValueError(f"a diary row names patient {diaries.patient_index[-1]}; profiles has {patients}")
-        forecasts: list[RiskForecast] = []
-        for start in range(0, patients, PATIENTS_AT_ONCE):
-            stop = min(start + PATIENTS_AT_ONCE, patients)
-            rows = slice(*np.searchsorted(diaries.patient_index, [start, stop]))
-            chunk = _reindexed(diaries.rows(rows), start)
-            forecasts += self._forecasts(chunk, profiles.rows(slice(start, stop)), as_of[start:stop], explain)
-        return forecasts
+        first = first_days(diaries, patients)
+        span = np.maximum(np.where(first >= 0, as_of - first, 0), 0) + 1
+        row_start = np.searchsorted(diaries.patient_index, np.arange(patients + 1))
+        forecasts: dict[int, RiskForecast] = {}
+        for members in _chunks(span):
+            lengths = row_start[members + 1] - row_start[members]
+            before = np.cumsum(lengths) - lengths
+            rows = np.repeat(row_start[members] - before, lengths) + np.arange(lengths.sum())
+            number = np.repeat(np.arange(len(members), dtype=np.int32), lengths)
+            columns = {name: getattr(diaries, name)[rows] for name in diaries.__slots__}
+            chunk = Diaries(**columns | {"patient_index": number})
+            found = self._forecasts(chunk, profiles.rows(members), as_of[members], explain)
+            forecasts.update(zip(members.tolist(), found, strict=True))
+        return [forecasts[patient] for patient in range(patients)]
 
     def _forecasts(
         self, diaries: Diaries, profiles: Profiles, as_of: NDArray[np.int32], explain: str
@@ -160,9 +168,16 @@ class Forecaster:
         )
 
 
-def _reindexed(diaries: Diaries, start: int) -> Diaries:
-    columns = {name: getattr(diaries, name) for name in diaries.__slots__}
-    return Diaries(**columns | {"patient_index": (diaries.patient_index - start).astype(np.int32)})
+def _chunks(span: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
+    """Patients in groups of like span (days to walk), so that no long diary makes the others' arrays long."""
+    order = np.argsort(span, kind="stable")
+    stop = len(order)
+    while stop:
+        # The longest of the group comes last in the order and sets the size of its arrays.
+        members = max(1, min(PATIENTS_AT_ONCE, PATIENT_DAYS_AT_ONCE // int(span[order[stop - 1]])))
+        start = max(0, stop - members)
+        yield order[start:stop]
+        stop = start
 
 
 def load(model_folder: Path = SHIPPED_MODEL) -> Forecaster:

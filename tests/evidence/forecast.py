@@ -29,7 +29,10 @@ PATIENTS, DAYS = 3_000, 365
 ML = Path(__file__).parents[2] / "ml"
 RUNS = ML / "runs" / "forecast"
 RULES = ("action_plan_yellow_or_red", "peak_flow_below_60_percent", "bioair_rule")
-SOURCES = [file for part in ("evaluation", "features", "training") for file in (ML / part).glob("*.py")]
+SOURCES = [
+    *(file for part in ("evaluation", "features", "training") for file in (ML / part).glob("*.py")),
+    *(ML / f"{name}.py" for name in ("alarms", "experts", "model", "personal", "scoring")),
+]
 
 Study = dict[str, Any]
 

@@ -125,6 +125,17 @@ def test_a_patient_alone_gets_the_same_forecast_as_in_company(forecaster: Foreca
         assert [reason.code for reason in found.reasons] == [reason.code for reason in expected.reasons]
 
 
+def test_diaries_of_very_unlike_length_keep_their_own_forecasts(
+    forecaster: Forecaster, cohort: Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(8)
+    as_of = (FIRST_DAY - 5 + rng.integers(0, 400, len(cohort.profiles))).astype(np.int32)
+    together = forecaster.forecast(cohort.diaries, cohort.profiles, as_of)
+    assert {forecast.status for forecast in together} == {"ready", "not_enough_data"}
+    monkeypatch.setattr("ml.forecaster.PATIENT_DAYS_AT_ONCE", 900)
+    assert forecaster.forecast(cohort.diaries, cohort.profiles, as_of) == together
+
+
 def test_reasons_add_up_to_the_log_odds(forecaster: Forecaster, cohort: Cohort) -> None:
     from ml.features.daily import patient_days
     from ml.reasons import grouped
