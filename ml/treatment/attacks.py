@@ -15,7 +15,7 @@ from ml.treatment.histories import Histories
 from ml.treatment.ingredients import CLASSES, COEFFICIENTS, Float64, exposure
 
 NEWTON_STEPS = 8
-MARKERS = ("log10_eosinophils", "log10_feno", "uncontrolled_share", "log_puffs")
+MARKERS = ("log10_eosinophils", "log10_feno", "uncontrolled_share", "log_puffs", "adherence")
 STEPS = 5
 # Each step has a level of its own, so that differences between the patients of two steps never pass for an effect.
 LEVEL_COEFFICIENTS = ("intercept", *MARKERS, *(f"step_{number}" for number in range(1, STEPS + 1)))
@@ -75,8 +75,9 @@ def level_design(h: Histories, a: Assumptions) -> Float64:
     relative = np.nan_to_num(h.relative_biomarkers)
     uncontrolled = h.uncontrolled_share - a["level"]["usual_uncontrolled_share"]
     puffs = np.log1p(h.first_puffs) - np.log1p(a["dose"]["usual_puffs_per_day"])
+    adherence = h.first_adherence - a["dose"]["usual_adherence"]
     step = h.first.step[:, None] == np.arange(1, STEPS + 1)
-    return np.column_stack([np.ones(len(h)), relative, uncontrolled, puffs, step])
+    return np.column_stack([np.ones(len(h)), relative, uncontrolled, puffs, adherence, step])
 
 
 def level_offset(h: Histories, usual_effects: Float64, a: Assumptions) -> Float64:

@@ -25,7 +25,7 @@ DAYS_PER_YEAR = 365.25
 class Histories:
     """Patients (n) and their rows (r): first, where known, the year before the first period, then each period.
 
-    `present` and what follows it hold now; `first`, `first_puffs` and `uncontrolled_share` held in the first period.
+    `present` and what follows it hold now; `first…` and `uncontrolled_share` held in the first period.
     `starts` is where each patient's rows begin in the row arrays; every patient here has at least one period.
     `weight` discounts old attacks; `years` is the time at risk.
     """
@@ -49,6 +49,7 @@ class Histories:
     uncontrolled_share: Float64
     first: Prescriptions
     first_puffs: Float64
+    first_adherence: Float64
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -142,4 +143,5 @@ def prepare(patients: TreatmentPatients, chosen: Index, as_of: int, a: Assumptio
         uncontrolled_share=uncontrolled / answered,
         first=row_regimen.take(first_row),
         first_puffs=np.where(np.isnan(puffs[first_row]), dose["usual_puffs_per_day"], puffs[first_row]),
+        first_adherence=np.where(np.isnan(taken[first_row]), dose["usual_adherence"], taken[first_row]),
     )

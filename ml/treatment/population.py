@@ -19,7 +19,9 @@ from ml.treatment.ingredients import CLASSES, COEFFICIENTS, Float64
 
 NEWTON_STEPS = 25
 SMALLEST_STEP = 1e-8
-FRAILTY_SHAPES = np.exp(np.linspace(np.log(0.4), np.log(6.0), 15))
+# Never above the published shape: patients at low risk differ more than one shape for all can say, and advice that is
+# too sure is worse than advice that is not sure enough.
+FRAILTY_SHAPE_RATIOS = np.linspace(0.3, 1.0, 8)
 FRAILTY_LOG_SD = 0.5
 
 
@@ -66,7 +68,7 @@ def refit(
 
     best, shape = None, published.frailty_shape
     theta = prior_mean
-    for candidate in FRAILTY_SHAPES.tolist():
+    for candidate in (FRAILTY_SHAPE_RATIOS * published.frailty_shape).tolist():
         found = _maximised(h, design, offset, candidate, prior_mean, prior_precision, theta)
         theta = found.theta
         surprise = (np.log(candidate / published.frailty_shape) / FRAILTY_LOG_SD) ** 2 / 2

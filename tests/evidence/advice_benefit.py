@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml.advisor import Advisor, published_advisor
 from ml.contract import TreatmentAdvice, TreatmentPatients, TreatmentRegimen, UtilityWeights
-from ml.simulator.parameters import frozen
+from ml.simulator.parameters import Parameters, frozen
 from ml.treatment.population import refit
 from tests.factories import treatment_clinic as clinic
 from tests.factories import treatment_trial as trial
@@ -31,6 +31,7 @@ STEROID_COUNTS = UtilityWeights(1, 0, 0.02, 0)
 NOMINAL = (0.5, 0.8, 0.9)
 GOAL = {"randomised": 0.90, "confounded": 0.80, "published": 0.80}
 HISTORY_YEARS = (1, 3)
+CLINICS_LEARNED_FROM = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,11 @@ def figures() -> Iterator[Figure]:
     for ground, experiment, seeds in (("trial", _trial, SEEDS), ("clinic", _clinic, CLINIC_SEEDS)):
         found = [experiment(seed) for seed in seeds]
         for knowledge in found[0]:
-            yield from _told(f"advice.{ground}_{knowledge}", knowledge, [outcomes[knowledge] for outcomes in found])
+            yield from _told(
+                f"advice.{ground}_{knowledge}",
+                knowledge,
+                [outcome for outcomes in found for outcome in outcomes[knowledge]],
+            )
 
 
 def _told(name: str, knowledge: str, outcomes: list[Outcome]) -> Iterator[Figure]:
@@ -117,7 +122,7 @@ def _preference(advice: list[TreatmentAdvice]) -> tuple[list[str], Float64, NDAr
     return [found.options[0].code for found in advice], claimed, claimed >= 0.7
 
 
-def _trial(seed: int) -> dict[str, Outcome]:
+def _trial(seed: int) -> dict[str, list[Outcome]]:
     published = published_advisor()
     asked = trial.run(np.random.default_rng([seed, 1]), ASKED, all_low=True)
     share = float((asked.averted > WORTH_TREATING).mean())
@@ -138,7 +143,7 @@ def _trial(seed: int) -> dict[str, Outcome]:
         worth = asked.averted > STEROID_COUNTS.ics_100_micrograms_per_day_for_a_year * more / 100
         first, claimed, clear = _preference(priced)
         averted = averted_by_treating(gain, asked.averted, share)
-        found[knowledge] = Outcome(
+        outcome = Outcome(
             of_oracle=averted / oracle,
             rule_of_oracle=averted_by_treating(rule, asked.averted, share) / oracle,
             averted=averted,
@@ -147,6 +152,7 @@ def _trial(seed: int) -> dict[str, Outcome]:
             is_best=np.array([code == "high" for code in first]) == worth,
             clear=clear,
         )
+        found[knowledge] = [outcome]
     return found
 
 
@@ -176,8 +182,8 @@ def _ranks(
 RULE = {1: "as_needed", 2: "low_mart", 3: "low_mart", 4: "medium_mart", 5: "high_triple_anti_il4r"}
 
 
-def _clinic(seed: int) -> dict[str, Outcome]:
-    p, published = frozen(), published_advisor()
+def _clinic(seed: int) -> dict[str, list[Outcome]]:
+    p = frozen()
     asked = clinic.follow(p, seed, ASKED)
     rates = clinic.true_rates(p, asked, TRUTH_YEARS, seed + 1000)
     everyone = np.arange(ASKED)
@@ -198,17 +204,11 @@ def _clinic(seed: int) -> dict[str, Outcome]:
     )
     real_changes = [[r for r in options if r.code != clinic.CODES[now[i]]] for i, options in enumerate(legal)]
     truth = np.array([gain[i, clinic.CODES.index(r.code)] for i, options in enumerate(real_changes) for r in options])
-    found = {}
-    for knowledge in ("published", "randomised", "confounded"):
-        advisor = published
-        if knowledge != "published":
-            seen = clinic.follow(p, seed + 100, SEEN, second_year=knowledge)
-            by_lot = np.full(SEEN, knowledge == "randomised")
-            population = refit(published.population, seen.patients, seen.as_of, by_lot, published.assumptions)
-            advisor = Advisor(population, published.assumptions, "refitted")
-        for years in HISTORY_YEARS:
+    diaries = {years: clinic.follow(p, seed, ASKED, years=years) for years in HISTORY_YEARS}
+    found: dict[str, list[Outcome]] = {}
+    for knowledge, advisor in _advisors(p, seed):
+        for years, asked in diaries.items():
             # The same people with a longer diary: what advice is worth once it knows the patient better.
-            asked = clinic.follow(p, seed, ASKED, years=years)
             advice = advisor.advise(asked.patients, legal, asked.as_of, ATTACKS_ONLY)
             ready = np.array([each.status != "not_enough_data" for each in advice])
             expected, chosen = np.full(ASKED, -np.inf), now.copy()
@@ -218,7 +218,7 @@ def _clinic(seed: int) -> dict[str, Outcome]:
                 expected[number], chosen[number] = first.gain.expected, clinic.CODES.index(first.code)
             averted = averted_by_treating(expected, paid[everyone, chosen], share)
             first_codes, claimed, clear = _preference([each for each in advice if each.options])
-            found[f"{knowledge}_{years}_year{'s' * (years > 1)}"] = Outcome(
+            outcome = Outcome(
                 of_oracle=averted / oracle,
                 rule_of_oracle=rule / oracle,
                 averted=averted,
@@ -227,4 +227,18 @@ def _clinic(seed: int) -> dict[str, Outcome]:
                 is_best=np.array(first_codes) == truly_best[ready],
                 clear=clear,
             )
+            found.setdefault(f"{knowledge}_{years}_year{'s' * (years > 1)}", []).append(outcome)
     return found
+
+
+def _advisors(p: Parameters, seed: int) -> Iterator[tuple[str, Advisor]]:
+    """The published adviser, and those that learned from several clinics: one clinic's luck is shared by all its
+    patients, so that coverage shows only over many."""
+    published = published_advisor()
+    yield "published", published
+    for knowledge in ("randomised", "confounded"):
+        for number in range(CLINICS_LEARNED_FROM):
+            seen = clinic.follow(p, 100 * seed + number, SEEN, second_year=knowledge)
+            by_lot = np.full(SEEN, knowledge == "randomised")
+            population = refit(published.population, seen.patients, seen.as_of, by_lot, published.assumptions)
+            yield knowledge, Advisor(population, published.assumptions, "refitted")

@@ -27,7 +27,7 @@ def test_a_saved_population_comes_back_to_the_last_digit(tmp_path: Path) -> None
         ("effects_mean", None, "effects_mean must hold finite numbers"),
         ("effects_mean", "many", "effects_mean does not hold numbers"),
         ("confounding", [float("nan")] * 9, "confounding must hold finite numbers"),
-        ("level_covariance", np.zeros((10, 10)).tolist(), "level_covariance is no covariance"),
+        ("level_covariance", np.zeros((11, 11)).tolist(), "level_covariance is no covariance"),
         ("frailty_shape", 0, "frailty_shape must be above zero"),
         ("classes", ["ics"], "other coefficients"),
         ("format", 2, "other coefficients"),
