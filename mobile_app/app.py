@@ -236,6 +236,8 @@ class SoomApp(MDApp):
             text_scale=float(self._phone.setting("text_scale", 1.0)),
             reduced_motion=bool(self._phone.setting("reduced_motion", False)),
         )
+        # The window itself is the paper that everything lies on: one large area less to fill in every frame.
+        Window.clearcolor = theme.look.colour("paper")
         self.theme_cls.theme_style = "Dark" if theme.look.palette is theme.DARK else "Light"
 
     def rebuild(self, name: str | None = None) -> None:

@@ -28,8 +28,9 @@ CREATE TABLE entry (
     refusal BLOB,
     PRIMARY KEY (kind, id)
 ) WITHOUT ROWID;
-CREATE INDEX entry_by_day ON entry (local_date, kind) WHERE deleted = 0;
-CREATE INDEX entry_unsent ON entry (taken_at) WHERE revision > sent_revision;
+CREATE INDEX entry_by_day ON entry (local_date, taken_at) WHERE deleted = 0;
+CREATE INDEX entry_by_kind ON entry (kind, local_date, taken_at) WHERE deleted = 0;
+CREATE INDEX entry_unsent ON entry (taken_at, revision, refused_revision) WHERE revision > sent_revision;
 CREATE TABLE plan (version INTEGER PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE inbox_item (id TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE setting (name TEXT PRIMARY KEY, content BLOB NOT NULL);

@@ -1,9 +1,16 @@
 """The diary as a list by day."""
 
+from typing import Any
+
+from kivy.clock import Clock
+from kivy.graphics import Color, Line, Rectangle, RoundedRectangle
+from kivy.metrics import dp
 from kivy.properties import ObjectProperty, StringProperty
 from kivy.uix.boxlayout import BoxLayout
 from kivy.uix.recycleview import RecycleView
 from kivy.uix.recycleview.views import RecycleDataViewBehavior
+from kivy.uix.widget import Widget
+from kivymd.icon_definitions import md_icons
 
 from mobile_app.locales import Wording
 from mobile_app.screens.frame import Frame
@@ -12,7 +19,8 @@ from mobile_app.theme import look
 from mobile_app.widgets import load_rules
 from mobile_app.widgets.press import Pressable, PushButton
 from mobile_app.widgets.surface import Card, Notice, Page
-from mobile_app.widgets.text import Words
+from mobile_app.widgets.text import Words, written
+from mobile_app.widgets.zone_mark import SIGN, draw_shape
 
 # How far from the end of the list older days are fetched, as a share of what is loaded.
 _FETCH_BELOW = 0.25
@@ -24,8 +32,11 @@ class DayHeading(RecycleDataViewBehavior, BoxLayout):
     text = StringProperty("")
 
 
-class EntryLine(RecycleDataViewBehavior, Pressable, BoxLayout):
-    """One entry; a tap opens it for correction."""
+class EntryLine(RecycleDataViewBehavior, Pressable, Widget):
+    """One entry; a tap opens it for correction.
+
+    It draws itself, because ten years of entries must scroll: one canvas instead of a dozen widgets.
+    """
 
     text = StringProperty("")
     detail = StringProperty("")
@@ -35,10 +46,56 @@ class EntryLine(RecycleDataViewBehavior, Pressable, BoxLayout):
     status = StringProperty("")
     open = ObjectProperty(None, allownone=True)
 
+    def __init__(self, **properties: object) -> None:
+        super().__init__(**properties)
+        draw = Clock.create_trigger(self._draw)
+        self.bind(pos=draw, size=draw, text=draw, detail=draw, time=draw, icon=draw, zone=draw, state=draw)
+
     def on_release(self) -> None:
         """Opens the entry."""
         if self.open is not None:
             self.open()
+
+    def _draw(self, *_: object) -> None:
+        middle = self.y + self.height / 2
+        self.canvas.clear()
+        with self.canvas:
+            if self.state == "down":
+                Color(*look.colour("sunken"))
+                RoundedRectangle(pos=self.pos, size=self.size, radius=[dp(16)])
+            # A hairline, not a card: a filled ground for every row triples what a frame has to paint.
+            Color(*look.colour("line"))
+            Line(points=[self.x + dp(58), self.y, self.x + self.width, self.y], width=1)
+            if self.zone:
+                draw_shape(self.zone, self.x + dp(25), middle, dp(28))
+                self._write(md_icons[SIGN[self.zone]], "icon", f"on_{self.zone}", self.x + dp(25), middle, side=dp(15))
+            else:
+                self._write(md_icons[self.icon or "circle-medium"], "icon", "primary", self.x + dp(25), middle)
+            time = written(self.time, "small", 0.0)
+            right = self.x + self.width - dp(4)
+            self._put(time, "soft", right - time.width, middle - time.height / 2)
+            self._words(right - time.width - dp(10), middle)
+
+    def _words(self, right: float, middle: float) -> None:
+        left = self.x + dp(58)
+        title = written(self.text, "strong", right - left)
+        if not self.detail:
+            self._put(title, "ink", left, middle - title.height / 2)
+            return
+        detail = written(self.detail, "small", right - left, 2)
+        base = middle - (title.height + detail.height) / 2
+        self._put(detail, "on_red_soft" if self.status == "refused" else "soft", left, base)
+        self._put(title, "ink", left, base + detail.height)
+
+    def _write(self, words: str, role: str, tone: str, x: float, y: float, side: float = 0.0) -> None:
+        texture = written(words, role, 0.0)
+        width, height = (side, side) if side else texture.size
+        Color(*look.colour(tone))
+        Rectangle(texture=texture, pos=(x - width / 2, y - height / 2), size=(width, height))
+
+    def _put(self, texture: Any, tone: str, x: float, y: float) -> None:
+        Color(*look.colour(tone))
+        Rectangle(texture=texture, pos=(x, y), size=texture.size)
 
 
 class DayListView(RecycleView):
@@ -76,7 +133,7 @@ class DayListScreen(Page):
 
     def _row(self, line: DayLine) -> dict[str, object]:
         if line.entry is None:
-            return {"viewclass": "DayHeading", "text": line.text, "height": look.size("label") * 1.2 + 28}
+            return {"viewclass": "DayHeading", "text": line.text, "height": look.size("label") * 1.2 + dp(30)}
         entry = line.entry
         return {
             "viewclass": "EntryLine",
@@ -87,7 +144,7 @@ class DayListScreen(Page):
             "zone": line.zone,
             "status": line.status,
             "open": lambda: self.frame.go("entry", entry=entry),
-            "height": look.size("strong") * 1.3 + (look.size("small") * 2.6 if line.detail else 0) + 32,
+            "height": look.size("strong") * 1.3 + (look.size("small") * 2.6 if line.detail else 0) + dp(22),
         }
 
     def _scrolled(self, _: object, scroll_y: float) -> None:

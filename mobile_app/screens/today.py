@@ -206,13 +206,13 @@ class TodayScreen(Page):
 
     def tell_truth(self) -> None:
         """Shows what is saved and sent."""
-        note = self.truth.clock_note
-        self._truth_line.icon = _TRUTH_ICON[self.truth.tone]
-        self._truth_line.text = self.truth.line + (f"\n{note}" if note else "")
-        self._truth_line.is_problem = self.truth.tone == "refused"
+        note, truth = self.truth.clock_note, self.truth.now()
+        self._truth_line.icon = _TRUTH_ICON[truth.tone]
+        self._truth_line.text = truth.line + (f"\n{note}" if note else "")
+        self._truth_line.is_problem = truth.tone == "refused"
 
     def _why_refused(self) -> None:
-        if self.truth.tone == "refused":
+        if self._truth_line.is_problem:
             self.frame.go("refused")
 
 

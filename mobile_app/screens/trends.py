@@ -41,11 +41,17 @@ class TrendsScreen(Page):
         self.ids.read.text = state.touched or say("trends.touch_hint")
         if state.touched:
             return
-        self.ids.summary.text = state.summary
+        attacks = say("trends.attacks", count=len(state.attacks)) if state.attacks else ""
+        self.ids.summary.text = " ".join(part for part in (state.summary, attacks) if part)
         axis = self._axis()
         best = state.plan_spans[-1].personal_best_litres_per_min if state.plan_spans else 0
         self.ids.peak_flow.show(
-            state.readings, state.plan_spans, state.range_days, axis, say("trends.personal_best", value=best)
+            state.readings,
+            state.plan_spans,
+            state.attacks,
+            state.range_days,
+            axis,
+            say("trends.personal_best", value=best),
         )
         self.ids.puffs.show(state.puffs, axis, 4, "primary")
         self.ids.symptoms.show(state.symptoms, axis, 3, "on_warm_soft")

@@ -1,6 +1,7 @@
 """What is saved, sent or refused, in one honest line."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from mobile_app.data.credentials import Credentials
@@ -8,6 +9,14 @@ from mobile_app.data.sync import SyncReport
 from mobile_app.state.open_diary import OpenDiary
 
 _CLOCK_WRONG_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """One line, and the tone that chooses its symbol: sent, waiting, refused or alone."""
+
+    tone: str
+    line: str
 
 
 class SyncTruth:
@@ -31,34 +40,23 @@ class SyncTruth:
         self.problem = report.problem
         self.on_change()
 
-    @property
-    def tone(self) -> str:
-        """``sent``, ``waiting``, ``refused`` or ``alone``: which symbol stands before the line."""
-        count = self._diary.journal.outbox_count()
-        if self._credentials.tokens is None:
-            return "alone"
-        if count.refused:
-            return "refused"
-        return "waiting" if count.waiting or self._exchanged_at() is None else "sent"
-
-    @property
-    def line(self) -> str:
+    def now(self) -> Truth:
         """What is true now."""
         say = self._diary.wording.say
+        if self._credentials.tokens is None:
+            problem = "waiting_sign_in_lost" if self._credentials.patient_id else "alone"
+            return Truth("alone", say(f"sync.{problem}", count=self._diary.journal.outbox_count().waiting))
         count = self._diary.journal.outbox_count()
-        tone = self.tone
-        if tone == "alone":
-            return say("sync.alone")
-        if tone == "refused":
-            return say("sync.refused", count=count.refused)
-        if self.busy:
-            return say("sync.busy")
+        if count.refused:
+            return Truth("refused", say("sync.refused", count=count.refused))
         exchanged_at = self._exchanged_at()
-        if tone == "sent" and exchanged_at is not None:
-            moment = self._diary.moment(exchanged_at)
-            day = self._diary.wording.day(moment.local_date, self._diary.today())
-            return say("sync.sent", day=day, time=self._diary.wording.time(moment.local))
-        return say(f"sync.waiting_{self.problem or 'unreachable'}", count=count.waiting)
+        if self.busy:
+            return Truth("waiting", say("sync.busy"))
+        if count.waiting or exchanged_at is None:
+            return Truth("waiting", say(f"sync.waiting_{self.problem or 'unreachable'}", count=count.waiting))
+        moment = self._diary.moment(exchanged_at)
+        day = self._diary.wording.day(moment.local_date, self._diary.today())
+        return Truth("sent", say("sync.sent", day=day, time=self._diary.wording.time(moment.local)))
 
     @property
     def clock_note(self) -> str | None:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 from mobile_app.data.clinic import Plan
+from mobile_app.data.entries import Moment
 from mobile_app.data.journal import KeptEntry
 from mobile_app.state.doses import doses_taken, puffs_on_day
 from mobile_app.state.open_diary import OpenDiary
@@ -19,7 +21,12 @@ class Reading:
     at_day: float
     litres_per_min: int
     zone: str | None
-    words: str
+    tell: Callable[[], str]
+
+    @property
+    def words(self) -> str:
+        """The reading in words, made when it is touched: a year has thousands."""
+        return self.tell()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,12 @@ class DayBar:
 
     at_day: int
     value: float | None
-    words: str
+    tell: Callable[[], str]
+
+    @property
+    def words(self) -> str:
+        """The day in words, made when it is touched."""
+        return self.tell()
 
 
 class Trends:
@@ -70,25 +82,28 @@ class Trends:
         entries = self._diary.journal.between(
             self.first_day, self.last_day, ("peak_flow", "symptoms", "inhaler_use", "attack")
         )
-        self._by_day: dict[date, list[KeptEntry]] = {}
+        by_day: dict[date, list[KeptEntry]] = {}
         for kept in entries:
-            self._by_day.setdefault(kept.entry.moment.local_date, []).append(kept)
+            by_day.setdefault(kept.entry.moment.local_date, []).append(kept)
+        self.days_written = len(by_day)
         self.readings = self._readings(entries)
+        self.attacks = [
+            self._position(kept.entry.moment.local_date, kept.entry.moment.local)
+            for kept in entries
+            if kept.entry.kind == "attack"
+        ]
         self.plan_spans = self._plan_spans()
-        self.puffs = self._puff_bars()
-        self.symptoms = self._symptom_bars()
-        self.adherence = self._adherence_bars()
+        self.puffs = self._puff_bars(by_day)
+        self.symptoms = [
+            self._bar(day, _symptom_load(by_day.get(day, [])), "trends.symptoms_on") for day in self._days()
+        ]
+        self.adherence = self._adherence_bars(by_day)
         self.on_change()
 
     @property
     def is_empty(self) -> bool:
         """Whether the range has nothing to show."""
-        return not self._by_day
-
-    @property
-    def days_written(self) -> int:
-        """Days of the range with any entry shown here."""
-        return len(self._by_day)
+        return self.days_written == 0
 
     @property
     def summary(self) -> str:
@@ -103,24 +118,26 @@ class Trends:
         return whole if local is None else whole + (local.hour * 60 + local.minute) / 1440
 
     def _readings(self, entries: list[KeptEntry]) -> list[Reading]:
-        wording = self._diary.wording
         readings = []
         for kept in entries:
-            entry = kept.entry
-            if entry.kind != "peak_flow":
+            if kept.entry.kind != "peak_flow":
                 continue
-            best = max(entry.value["blows_litres_per_min"])
-            zone = entry.value.get("action_zone")
-            words = wording.say(
-                "trends.reading",
-                day=wording.day(entry.moment.local_date, self.last_day),
-                time=wording.time(entry.moment.local),
-                value=best,
-                zone=wording.say(f"zone.{zone or 'none'}"),
-            )
-            at_day = self._position(entry.moment.local_date, entry.moment.local)
-            readings.append(Reading(at_day, best, zone, words))
+            moment = kept.entry.moment
+            best = max(kept.entry.value["blows_litres_per_min"])
+            zone = kept.entry.value.get("action_zone")
+            at_day = self._position(moment.local_date, moment.local)
+            readings.append(Reading(at_day, best, zone, partial(self._tell_reading, moment, best, zone)))
         return readings
+
+    def _tell_reading(self, moment: Moment, litres_per_min: int, zone: str | None) -> str:
+        wording = self._diary.wording
+        return wording.say(
+            "trends.reading",
+            day=wording.day(moment.local_date, self.last_day),
+            time=wording.time(moment.local),
+            value=litres_per_min,
+            zone=wording.say(f"zone.{zone or 'none'}"),
+        )
 
     def _plan_spans(self) -> list[PlanSpan]:
         newest_first = self._diary.clinic.plans(limit=20)
@@ -153,36 +170,21 @@ class Trends:
     def _days(self) -> list[date]:
         return [self.first_day + timedelta(days=number) for number in range(self.range_days)]
 
-    def _puff_bars(self) -> list[DayBar]:
-        relievers = [inhaler for inhaler in self._diary.clinic.inhalers() if inhaler.relieves]
-        return [
-            self._bar(day, self._puffs_of(day, [one.id for one in relievers]), "trends.puffs_on")
-            for day in self._days()
-        ]
+    def _puff_bars(self, by_day: dict[date, list[KeptEntry]]) -> list[DayBar]:
+        relievers = [inhaler.id for inhaler in self._diary.clinic.inhalers() if inhaler.relieves]
+        bars = []
+        for day in self._days():
+            entries = by_day.get(day)
+            puffs = None if entries is None else float(sum(puffs_on_day(entries, one) for one in relievers))
+            bars.append(self._bar(day, puffs, "trends.puffs_on"))
+        return bars
 
-    def _puffs_of(self, day: date, inhaler_ids: list[str]) -> float | None:
-        entries = self._by_day.get(day)
-        return None if entries is None else float(sum(puffs_on_day(entries, one) for one in inhaler_ids))
-
-    def _symptom_bars(self) -> list[DayBar]:
-        return [self._bar(day, self._symptom_load(day), "trends.symptoms_on") for day in self._days()]
-
-    def _symptom_load(self, day: date) -> float | None:
-        answered = [kept.entry.value for kept in self._by_day.get(day, []) if kept.entry.kind == "symptoms"]
-        if not answered:
-            return None
-        loads = []
-        for body in answered:
-            yes = sum(bool(body.get(name)) for name in ("daytime", "night_waking", "activity_limited"))
-            loads.append(3 if body.get("red_flags") else max(body.get("severity") or 0, min(yes, 3)))
-        return float(max(loads))
-
-    def _adherence_bars(self) -> list[DayBar]:
+    def _adherence_bars(self, by_day: dict[date, list[KeptEntry]]) -> list[DayBar]:
         controllers = [inhaler for inhaler in self._diary.clinic.inhalers() if inhaler.controls]
         expected = sum(inhaler.doses_per_day or 0 for inhaler in controllers)
         bars = []
         for day in self._days():
-            entries = self._by_day.get(day)
+            entries = by_day.get(day)
             share = None
             if entries is not None and expected:
                 share = 100 * sum(doses_taken(entries, inhaler) for inhaler in controllers) / expected
@@ -190,9 +192,22 @@ class Trends:
         return bars
 
     def _bar(self, day: date, value: float | None, key: str) -> DayBar:
-        wording = self._diary.wording
-        day_words = wording.day(day, self.last_day)
+        return DayBar((day - self.first_day).days, value, partial(self._tell_bar, day, value, key))
+
+    def _tell_bar(self, day: date, value: float | None, key: str) -> str:
+        day_words = self._diary.wording.day(day, self.last_day)
         if value is None:
-            return DayBar((day - self.first_day).days, None, wording.say("trends.nothing_on", day=day_words))
-        words = wording.say(key, day=day_words, count=round(value), level=round(value))
-        return DayBar((day - self.first_day).days, value, words)
+            return self._diary.wording.say("trends.nothing_on", day=day_words)
+        return self._diary.wording.say(key, day=day_words, count=round(value), level=round(value))
+
+
+def _symptom_load(entries: list[KeptEntry]) -> float | None:
+    """0 to 3 for a day: the severity, or how many of the three questions were answered with yes; None unanswered."""
+    answered = [kept.entry.value for kept in entries if kept.entry.kind == "symptoms"]
+    if not answered:
+        return None
+    loads = []
+    for body in answered:
+        yes = sum(bool(body.get(name)) for name in ("daytime", "night_waking", "activity_limited"))
+        loads.append(3 if body.get("red_flags") else max(body.get("severity") or 0, yes))
+    return float(max(loads))

@@ -6,7 +6,7 @@ from typing import Any
 
 from kivy.clock import Clock
 from kivy.core.text import Label as TextTexture
-from kivy.graphics import Color, Ellipse, Line, Rectangle, RoundedRectangle, Triangle
+from kivy.graphics import Color, Ellipse, Line, Point, Rectangle, RoundedRectangle, Triangle
 from kivy.metrics import dp
 from kivy.uix.widget import Widget
 
@@ -15,6 +15,8 @@ from mobile_app.theme import Colour, look
 
 # Readings further apart than this are not joined: a line would claim days that nobody measured.
 _JOIN_WITHIN_DAYS = 2.5
+# Kivy's Point holds at most 16,383.
+_POINTS_AN_INSTRUCTION = 16_000
 # Over a longer time single shapes only blur; the line and small dots remain.
 _SHAPES_UP_TO_DAYS = 31
 
@@ -104,12 +106,20 @@ class PeakFlowChart(Chart):
         self.readings: Sequence[Reading] = ()
         self.spans: Sequence[PlanSpan] = ()
         self.best_text = ""
+        self.attacks: Sequence[float] = ()
         super().__init__(**properties)
 
     def show(
-        self, readings: Sequence[Reading], spans: Sequence[PlanSpan], days: int, axis: Sequence[AxisDay], best_text: str
+        self,
+        readings: Sequence[Reading],
+        spans: Sequence[PlanSpan],
+        attacks: Sequence[float],
+        days: int,
+        axis: Sequence[AxisDay],
+        best_text: str,
     ) -> None:
         """Takes new series."""
+        self.attacks = attacks
         self.readings, self.spans, self.days, self.axis, self.best_text = readings, spans, days, axis, best_text
         self._touched = None
         self.redraw()
@@ -139,6 +149,12 @@ class PeakFlowChart(Chart):
             Color(*look.colour("ink")[:3], 0.07)
             Line(points=[self.left, y_of(value), self.right - dp(6), y_of(value)], width=1)
             self.text(str(value), self.left - dp(6), y_of(value), anchor="right")
+        for at_day in self.attacks:
+            x = self.x_of(at_day)
+            Color(*look.colour("red"))
+            Line(points=[x, self.bottom, x, self.bottom + height], width=dp(1), dash_length=3, dash_offset=3)
+            top = self.bottom + height + dp(2)
+            Triangle(points=[x - dp(5), top + dp(5), x + dp(5), top + dp(5), x, top - dp(4)])
         self._line(y_of)
         self._points(y_of)
 
@@ -167,17 +183,30 @@ class PeakFlowChart(Chart):
         _stroke(stretch)
 
     def _points(self, y_of: Callable[[float], float]) -> None:
-        few = self.days <= _SHAPES_UP_TO_DAYS
-        size = dp(10) if few else dp(5) if self.days <= 100 else dp(3.5)
-        for reading in self.readings:
-            x, y = self.x_of(reading.at_day), y_of(reading.litres_per_min)
-            _shape(reading.zone if few else None, x, y, size, look.colour(reading.zone or "primary"), halo=few)
+        if self.days <= _SHAPES_UP_TO_DAYS:
+            for reading in self.readings:
+                x, y = self.x_of(reading.at_day), y_of(reading.litres_per_min)
+                _shape(reading.zone, x, y, dp(10), look.colour(reading.zone or "primary"))
+        else:
+            self._dots(y_of)
         if self._touched is not None and self._touched < len(self.readings):
             reading = self.readings[self._touched]
             x, y = self.x_of(reading.at_day), y_of(reading.litres_per_min)
             Color(*look.colour("ink"))
             Line(points=[x, self.bottom, x, self.top], width=1)
             Line(circle=(x, y, dp(8)), width=dp(1.4))
+
+    def _dots(self, y_of: Callable[[float], float]) -> None:
+        """Thousands of readings: one instruction for all of a zone, since each alone would cost a second and memory."""
+        by_zone: dict[str, list[float]] = {}
+        for reading in self.readings:
+            places = by_zone.setdefault(reading.zone or "primary", [])
+            places += [self.x_of(reading.at_day), y_of(reading.litres_per_min)]
+        for zone, places in by_zone.items():
+            Color(*look.colour(zone))
+            for start in range(0, len(places), 2 * _POINTS_AN_INSTRUCTION):
+                part = places[start : start + 2 * _POINTS_AN_INSTRUCTION]
+                Point(points=part, pointsize=dp(2.2) if self.days <= 100 else dp(1.4))
 
     def nearest(self, x: float) -> tuple[int, str] | None:
         """The reading nearest in time."""
@@ -192,19 +221,18 @@ def _stroke(points: list[float]) -> None:
         Line(points=points, width=dp(1.1))
 
 
-def _shape(zone: str | None, x: float, y: float, size: float, colour: Colour, *, halo: bool) -> None:
+def _shape(zone: str | None, x: float, y: float, size: float, colour: Colour) -> None:
     """A reading as its zone's shape: circle, triangle, square; a halo lifts it off the line."""
     half = size / 2
-    if halo:
-        Color(*look.colour("surface"))
-        Ellipse(pos=(x - half - dp(1.5), y - half - dp(1.5)), size=(size + dp(3), size + dp(3)))
+    Color(*look.colour("surface"))
+    Ellipse(pos=(x - half - dp(1.5), y - half - dp(1.5)), size=(size + dp(3), size + dp(3)), segments=24)
     Color(*colour)
     if zone == "yellow":
         Triangle(points=[x - half, y - half, x + half, y - half, x, y + half * 1.1])
     elif zone == "red":
         Rectangle(pos=(x - half, y - half), size=(size, size))
     else:
-        Ellipse(pos=(x - half, y - half), size=(size, size))
+        Ellipse(pos=(x - half, y - half), size=(size, size), segments=24)
 
 
 class DayBars(Chart):
@@ -240,8 +268,11 @@ class DayBars(Chart):
                 continue
             tall = max(height * bar.value / self.highest, dp(2))
             Color(*look.colour("ink" if number == self._touched else self.tone))
-            radius = min(width / 2, dp(4), tall / 2)
-            RoundedRectangle(pos=(middle - width / 2, self.bottom), size=(width, tall), radius=[radius])
+            place = {"pos": (middle - width / 2, self.bottom), "size": (width, tall)}
+            if self.days <= _SHAPES_UP_TO_DAYS:
+                RoundedRectangle(**place, radius=[min(width / 2, dp(4), tall / 2)], segments=6)
+            else:
+                Rectangle(**place)
 
     def nearest(self, x: float) -> tuple[int, str] | None:
         """The day at that place."""

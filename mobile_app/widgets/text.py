@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from kivy.core.text import Label as TextMeasure
 from kivy.properties import BooleanProperty, ListProperty, NumericProperty, StringProperty
@@ -84,6 +85,25 @@ class Symbol(Label):
     def glyph(self, icon: str) -> str:
         """The character of an icon by its Material Design name."""
         return md_icons[icon] if icon else ""
+
+
+@lru_cache(maxsize=256)
+def written(words: str, role: str, width: float, max_lines: int = 1) -> Any:
+    """A texture of words in a role, white, cut with … at the width and lines; kept, since lists repeat themselves.
+
+    Uploading a new texture makes the GPU finish what it has begun, and a list that scrolls shows many texts at once.
+    """
+    label = TextMeasure(
+        text=words,
+        font_name="Icons" if role == "icon" else look.font(role),
+        font_size=look.size("headline" if role == "icon" else role),
+        text_size=(width, None) if max_lines > 1 else (None, None),
+        max_lines=max_lines,
+        shorten=max_lines == 1,
+        line_height=1.0 if role == "icon" else look.line_height(role),
+    )
+    label.refresh()
+    return label.texture
 
 
 load_rules(__file__)

@@ -10,7 +10,7 @@ from kivy.uix.anchorlayout import AnchorLayout
 from mobile_app.theme import look
 from mobile_app.widgets.text import Symbol
 
-_SIGN = {"green": "check-bold", "yellow": "exclamation-thick", "red": "hand-back-left", "none": "help"}
+SIGN = {"green": "check-bold", "yellow": "exclamation-thick", "red": "hand-back-left", "none": "help"}
 # Angles of the corners from the centre, in turns of a circle.
 _CORNERS = {"yellow": [(1 / 4 + number / 3) for number in range(3)], "red": [(1 / 16 + n / 8) for n in range(8)]}
 
@@ -31,24 +31,29 @@ class ZoneMark(AnchorLayout):
     def _draw(self, *_: object) -> None:
         side = min(self.width, self.height)
         middle_x, middle_y = self.center
-        self._symbol.icon = _SIGN[self.zone]
+        self._symbol.icon = SIGN[self.zone]
         self._symbol.tint = look.colour("soft" if self.zone == "none" else f"on_{self.zone}")
         # In a triangle the middle of the area lies below the middle of the box.
         self.padding = [0, side * 0.22, 0, 0] if self.zone == "yellow" else [0, 0, 0, 0]
         self._symbol.font_size = side * (0.46 if self.zone == "yellow" else 0.5)
         self.canvas.before.clear()
         with self.canvas.before:
-            if self.zone == "none":
-                Color(*look.colour("none"))
-                Line(circle=(middle_x, middle_y, side * 0.46), width=1.4, dash_offset=4, dash_length=5)
-            elif self.zone == "green":
-                Color(*look.colour("green"))
-                Ellipse(pos=(middle_x - side / 2, middle_y - side / 2), size=(side, side), segments=96)
-            else:
-                Color(*look.colour(self.zone))
-                radius = side * (0.60 if self.zone == "yellow" else 0.53)
-                lift = -side * 0.12 if self.zone == "yellow" else 0
-                _polygon(middle_x, middle_y + lift, radius, _CORNERS[self.zone])
+            draw_shape(self.zone, middle_x, middle_y, side)
+
+
+def draw_shape(zone: str, middle_x: float, middle_y: float, side: float) -> None:
+    """Draws a zone's shape into the canvas that is open."""
+    if zone == "none":
+        Color(*look.colour("none"))
+        Line(circle=(middle_x, middle_y, side * 0.46), width=1.4, dash_offset=4, dash_length=5)
+    elif zone == "green":
+        Color(*look.colour("green"))
+        Ellipse(pos=(middle_x - side / 2, middle_y - side / 2), size=(side, side), segments=96 if side > 60 else 36)
+    else:
+        Color(*look.colour(zone))
+        radius = side * (0.60 if zone == "yellow" else 0.53)
+        lift = -side * 0.12 if zone == "yellow" else 0
+        _polygon(middle_x, middle_y + lift, radius, _CORNERS[zone])
 
 
 def _polygon(middle_x: float, middle_y: float, radius: float, corners: list[float]) -> None:

@@ -9,7 +9,7 @@ from mobile_app.state.day_list import DayList
 from mobile_app.state.emergency import Emergency, emergency_number
 from mobile_app.state.enrolment import Enrolment, normal_code
 from mobile_app.state.open_diary import OpenDiary
-from mobile_app.state.sync_truth import SyncTruth
+from mobile_app.state.sync_truth import SyncTruth, Truth
 from mobile_app.state.today import Today
 from mobile_app.state.trends import Trends
 from tests.phone.conftest import CONTROLLER_ID, RELIEVER_ID, Phone, papers, plan_wire
@@ -151,11 +151,11 @@ def test_too_little_diary_means_no_number(diary: OpenDiary) -> None:
 
 def test_the_line_of_truth_follows_the_outbox(diary: OpenDiary, phone: Phone) -> None:
     truth = SyncTruth(diary)
-    assert truth.tone == "alone"
+    assert truth.now().tone == "alone"
     diary.database.keep_setting("tokens", {"patient_id": "p", "access_token": "a", "refresh_token": "r"})
     measure(diary, 410)
     truth.reported(SyncReport(phone.clock.now(), 0, 0, 0, "unreachable"))
-    assert (truth.tone, truth.line) == ("waiting", "Saved on this phone · 1 waiting for a connection")
+    assert truth.now() == Truth("waiting", "Saved on this phone · 1 waiting for a connection")
     diary.database.keep_setting("clock_ahead_seconds", 1200)
     assert truth.clock_note == "This phone's clock is about 20 min fast. Please set it to automatic."
 

@@ -10,11 +10,12 @@ from kivy.base import EventLoop
 from kivy.clock import Clock
 from kivy.lang import Builder
 from kivy.tests.common import UnitTestTouch
-from kivy.uix.label import Label
 from kivy.uix.scrollview import ScrollView
 from kivy.uix.widget import Widget
+from PIL import Image
 
 from mobile_app.app import SoomApp
+from mobile_app.theme import look
 
 # SOOM_PHOTOS=1 fills tests/output/phone.
 WANTS_PHOTOS = os.environ.get("SOOM_PHOTOS") == "1"
@@ -50,7 +51,7 @@ class Hand:
 
     def words(self) -> list[str]:
         """Everything that can be read."""
-        return [w.text for w in self.everything() if isinstance(w, Label) and w.text and is_seen(w)]
+        return [w.text for w in self.everything() if getattr(w, "text", "") and is_seen(w)]
 
     def sees(self, words: str) -> bool:
         """Whether those words stand somewhere on the page, scrolled to or not."""
@@ -118,6 +119,11 @@ class Hand:
         file.unlink(missing_ok=True)
         self.frames(8)
         self.app.place.export_to_png(str(file))
+        paper = tuple(round(255 * part) for part in look.colour("paper")[:3])
+        with Image.open(file) as drawn:
+            ground = Image.new("RGB", drawn.size, paper)
+            ground.paste(drawn, mask=drawn.getchannel("A"))
+        ground.save(file)
 
     def tall_photo(self, name: str) -> None:
         """Photographs the page as far as it scrolls, one window at a time."""
