@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, settings
@@ -88,11 +89,17 @@ class TwoPhones(RuleBasedStateMachine):
             session.commit()
         return Phone(Path(self.folder.name) / name, self.client, code)
 
+    def few(self) -> bool:
+        """Few entries, so that the phones often touch the same one."""
+        return len({entry.id for entry in self.made}) < 3
+
+    @precondition(few)
     @rule(which=PHONES, litres_per_min=READINGS)
     def measures(self, which: int, litres_per_min: int) -> None:
         body = {**BODIES["peak_flow"], "blows_litres_per_min": [litres_per_min]}
         self.made.append(self.phones[which].journal.record("peak_flow", body, moment_at(NOON, "Asia/Seoul")))
 
+    @precondition(few)
     @rule(which=PHONES)
     def notes(self, which: int) -> None:
         self.made.append(self.phones[which].journal.record("note", BODIES["note"], moment_at(NOON, "Asia/Seoul")))
@@ -112,13 +119,13 @@ class TwoPhones(RuleBasedStateMachine):
         if entries:
             self.made.append(self.phones[which].journal.delete(entries[place % len(entries)]))
 
-    @rule(which=PHONES, lost_answers=st.integers(0, 2))
+    @rule(which=PHONES, lost_answers=st.sampled_from([0, 0, 0, 1, 2]))
     def exchanges(self, which: int, lost_answers: int) -> None:
         self.phones[which].lost_answers = lost_answers
         self.phones[which].synchroniser.run()
         self.phones[which].lost_answers = 0
 
-    @precondition(lambda self: self.made)
+    @precondition(lambda self: any(entry.revision > 1 for entry in self.made))
     @rule(places=st.lists(WHICH, min_size=1, max_size=6))
     def old_versions_arrive_late_and_twice(self, places: list[int]) -> None:
         for phone in self.phones:
@@ -144,6 +151,8 @@ class TwoPhones(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
+# Many small exchanges: on a busy machine they take longer than one test usually may.
+@pytest.mark.timeout(300)
 def test_any_order_of_events_on_two_phones_ends_in_one_diary_and_no_deletion_is_undone(own_database: str) -> None:
     app = build_app(Settings(database_url=own_database, demo=True), clock=SettableClock())
     with TestClient(app, raise_server_exceptions=False) as client:
@@ -155,8 +164,8 @@ def test_any_order_of_events_on_two_phones_ends_in_one_diary_and_no_deletion_is_
         run_state_machine_as_test(
             TwoPhonesOfThisServer,
             settings=settings(
-                max_examples=15,
-                stateful_step_count=20,
+                max_examples=14,
+                stateful_step_count=30,
                 deadline=None,
                 suppress_health_check=[HealthCheck.too_slow],
             ),
