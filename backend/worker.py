@@ -19,6 +19,7 @@ from backend.core.heartbeat import beat
 from backend.core.settings import Settings
 from backend.notifications.push import FirebasePush, LogPush, Push
 from backend.notifications.service import deliver_due
+from backend.recommendations.service import recommend_due
 from backend.risk.forecaster import RiskForecaster, load_forecaster
 from backend.risk.service import assess_due, mark_new_day
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 ASSESS_EVERY_SECONDS = 0.5
 DELIVER_EVERY_SECONDS = 0.5
+RECOMMEND_EVERY_SECONDS = 2
 BEAT_EVERY_SECONDS = 5
 # Local midnights fall on quarters of an hour somewhere; a minute late is soon enough.
 NEW_DAY_EVERY_SECONDS = 60
@@ -63,6 +65,11 @@ class Worker:
             if done == 0:
                 return
 
+    def recommend(self) -> None:
+        """Until nothing is due."""
+        while not self.stopping.is_set() and recommend_due(self.new_session, self.clock()):
+            pass
+
     def deliver(self) -> None:
         """Until nothing is due."""
         while not self.stopping.is_set():
@@ -99,6 +106,7 @@ def run_worker(settings: Settings, *, clock: Clock = utc_now) -> None:
         (worker.beat, BEAT_EVERY_SECONDS),
         (worker.assess, ASSESS_EVERY_SECONDS),
         (worker.deliver, DELIVER_EVERY_SECONDS),
+        (worker.recommend, RECOMMEND_EVERY_SECONDS),
         (worker.new_day, NEW_DAY_EVERY_SECONDS),
     )
     for work, seconds in ticks:

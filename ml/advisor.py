@@ -35,6 +35,9 @@ from ml.treatment.gains import (
 from ml.treatment.histories import Histories, prepare
 from ml.treatment.ingredients import Float64, Index, Prescriptions, exposure, ics_taken
 
+# Part of the adviser's face: its callers hold diaries and dates of prescriptions, not periods.
+from ml.treatment.periods import cut_into_periods as cut_into_periods
+
 MODEL_ID = "treatment-benefit"
 MODEL_VERSION = "1"
 PATIENTS_AT_ONCE = 512

@@ -61,3 +61,9 @@ class CsrfTokenInvalid(SoomError):
     status = 403
     code = "csrf_token_invalid"
     message = "This page is out of date. Reload it and try again."
+
+
+class PasswordNotConfirmed(SoomError):
+    status = 403
+    code = "password_not_confirmed"
+    message = "The password is not right. Nothing was signed."

@@ -9,7 +9,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlmodel import Session, select
 
 from backend.accounts import throttle
-from backend.accounts.errors import SignInFailed
+from backend.accounts.errors import PasswordNotConfirmed, SignInFailed
 from backend.accounts.tables import Clinician, ClinicianSession, Role
 from backend.accounts.tokens import hashed
 from backend.core.errors import FieldError, InvalidFields
@@ -102,6 +102,16 @@ def open_session(session: Session, token: str, *, now: datetime) -> tuple[Clinic
         .where(ClinicianSession.token_hash == hashed(token), ClinicianSession.expires_at > now, Clinician.active)
     ).first()
     return None if found is None else (found[0], found[1])
+
+
+def confirm_password(session: Session, clinician: Clinician, password: str, *, now: datetime) -> None:
+    """Ask who is at the keyboard before a signature. Raises TooManyAttempts or PasswordNotConfirmed."""
+    subject = f"signature:{clinician.id}"
+    throttle.refuse_too_many(session, subject, now=now)
+    if not password_is_right(clinician, password):
+        throttle.record_failure(session, subject, now=now)
+        raise PasswordNotConfirmed
+    throttle.forget_failures(session, subject)
 
 
 def sign_out(session: Session, token: str) -> None:

@@ -1,10 +1,15 @@
-"""Queries on action plans."""
+"""Queries on action plans, and a stored plan read back into the terms of the rules."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from backend.clinical.action_plan import OralSteroid
+from backend.clinical.medicines import Regimen
+from backend.medication.schemas import RegimenIn
+from backend.plans.difference import PlanContent
 from backend.plans.tables import ActionPlan, PlanReceipt
 
 
@@ -21,3 +26,37 @@ def receipts_of(session: Session, patient_id: UUID) -> Sequence[PlanReceipt]:
         .where(PlanReceipt.patient_id == patient_id, col(PlanReceipt.deleted).is_(False))
         .order_by(col(PlanReceipt.taken_at))
     ).all()
+
+
+def plan_versions(session: Session, patient_id: UUID) -> Sequence[ActionPlan]:
+    """Newest first."""
+    return session.exec(
+        select(ActionPlan).where(ActionPlan.patient_id == patient_id).order_by(col(ActionPlan.version).desc())
+    ).all()
+
+
+def regimen_of(plan: ActionPlan | None) -> Regimen | None:
+    """The signed regimen; None for a plan from before prescriptions were structured."""
+    return None if plan is None or plan.regimen is None else read_regimen(plan.regimen)
+
+
+def read_regimen(stored: dict[str, Any]) -> Regimen:
+    """A regimen as it is kept in a plan, where each prescription also names the phone's inhaler."""
+    written = [
+        {name: value for name, value in prescription.items() if name != "inhaler_id"}
+        for prescription in stored["prescriptions"]
+    ]
+    return RegimenIn.model_validate({**stored, "prescriptions": written}).read()
+
+
+def content_of_plan(plan: ActionPlan) -> PlanContent:
+    return PlanContent(
+        personal_best_litres_per_min=plan.personal_best_litres_per_min,
+        meter=plan.meter,
+        yellow_below_litres_per_min=plan.yellow_below_litres_per_min,
+        red_below_litres_per_min=plan.red_below_litres_per_min,
+        regimen=regimen_of(plan),
+        oral_steroid=None if plan.oral_steroid is None else OralSteroid(**plan.oral_steroid),
+        extra=plan.extra_instructions,
+        review_on=plan.review_on,
+    )

@@ -201,7 +201,7 @@ def direction_of(before: Regimen | None, after: Regimen, age_years: float) -> Di
     """Whether a signed regimen is more, less or other than the one before; a first one counts as a correction."""
     if before is None:
         return Direction.CORRECT
-    if before == after:
+    if same_regimen(before, after):
         return Direction.KEEP
     old, new = describe(before, age_years), describe(after, age_years)
     if old is None or new is None:
@@ -215,6 +215,11 @@ def direction_of(before: Regimen | None, after: Regimen, age_years: float) -> Di
     if new.step.number < old.step.number or less:
         return Direction.DOWN
     return Direction.SWITCH
+
+
+def same_regimen(one: Regimen, other: Regimen) -> bool:
+    """The order in which inhalers are listed makes no treatment."""
+    return set(one.prescriptions) == set(other.prescriptions) and one.add_ons == other.add_ons
 
 
 def unanswered(checks: Iterable[CheckCode]) -> tuple[CheckCode, ...]:

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 # What a new entry asks for, and what a new day does; entries come first.
 ASSESS = "assess"
 ASSESS_DAY = "assess_day"
+# After each assessment: does the treatment ask for a decision? (recommendations/service.py)
+RECOMMEND = "recommend"
 LEASE_SECONDS = 120
 FIRST_WAIT_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 3600.0
@@ -148,6 +150,7 @@ def _write(session: Session, assessed: Sequence[_Assessed], now: datetime) -> No
     )
     stored = session.connection().execute(statement.returning(col(Assessment.patient_id), col(Assessment.id)), rows)
     written: dict[UUID, UUID] = {row[0]: row[1] for row in stored}
+    due.mark_due(session, RECOMMEND, list(written), due_at=now)
     alerts.review(
         session,
         [
