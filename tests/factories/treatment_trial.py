@@ -30,16 +30,25 @@ class VirtualTrial:
         return np.asarray(self.rate_low - self.rate_high)
 
 
-def run(rng: np.random.Generator, patients: int, *, randomised: bool = True, all_low: bool = False) -> VirtualTrial:
-    """`all_low` keeps everybody on the low dose: the patients about whom advice is asked."""
+def run(
+    rng: np.random.Generator,
+    patients: int,
+    *,
+    randomised: bool = True,
+    all_low: bool = False,
+    sicker_take_more: float = 0.0,
+) -> VirtualTrial:
+    """`all_low` keeps everybody on the low dose: the patients about whom advice is asked. `sicker_take_more` raises the
+    log odds of a dose taken per log of frailty."""
     n = patients
     z = rng.standard_normal((4, n))
     log10_eosinophils = 2.35 + 0.33 * z[0]
-    log10_feno = 1.42 + 0.28 * (0.3 * z[0] + np.sqrt(1 - 0.09) * z[1])
+    log10_feno = np.maximum(1.42 + 0.28 * (0.3 * z[0] + np.sqrt(1 - 0.09) * z[1]), 0)
     type_two = (z[0] + z[1]) / 2
     adherence = rng.beta(2.2, 1.8, n)
     frailty = rng.gamma(1.3, 1 / 1.3, n)
     severity = z[2]
+    adherence = adherence / (adherence + (1 - adherence) * np.exp(-sicker_take_more * np.log(frailty)))
     untreated = 1.0 * frailty * np.exp(0.3 * severity + 0.39 * (log10_eosinophils - 2.3) + 0.36 * (log10_feno - 1.4))
 
     def rate(dose: float) -> NDArray[np.float64]:

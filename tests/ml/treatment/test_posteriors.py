@@ -166,6 +166,16 @@ def test_own_data_teach_the_level_and_keep_doctors_choices_out_of_the_effects() 
         )
 
 
+def test_that_sicker_patients_take_more_does_not_pass_for_a_weak_drug() -> None:
+    ics = COEFFICIENTS.index("ics")
+    effects = []
+    for sicker_take_more in (0.0, 0.5):
+        trial = treatment_trial.run(np.random.default_rng(5), 6000, sicker_take_more=sicker_take_more)
+        found = refit(ADVISOR.population, trial.patients, treatment_trial.AS_OF, np.ones(6000, bool), A)
+        effects.append(found.effects.mean[ics])
+    assert effects[1] == pytest.approx(effects[0], abs=0.35)
+
+
 def test_learning_needs_a_treatment_of_everybody() -> None:
     group = patients([Person((Stretch(LOW),)), Person(())])
     with pytest.raises(ValueError, match="every patient needs a period"):
