@@ -173,6 +173,7 @@ def test_the_alert_is_found_acknowledged_with_a_note_and_gone(site: Site, browse
     expect(page.locator(".readout")).to_contain_text("L/min")
     page.get_by_role("button", name="30 days").click()
     expect(page.get_by_role("button", name="30 days")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_selector("#charts[data-state=ready]")
 
     page.get_by_role("link", name="Alerts").click()
     cards = page.locator(".alert-card")

@@ -35,6 +35,7 @@
 
   async function show(days) {
     const mine = ++asked;
+    panel.dataset.state = "loading";
     const last = panel.dataset.today;
     const first = toDay(toSeconds(last) - (days - 1) * DAY_SECONDS);
     const address = `/v1/clinician/patients/${panel.dataset.patient}`;
@@ -51,7 +52,7 @@
     } catch {
       if (mine === asked) status.textContent = words.failed;
     }
-    panel.dataset.state = "ready";
+    if (mine === asked) panel.dataset.state = "ready";
   }
 
   // One column a signal, one row a day, also for days without an entry, so that a gap looks like one.
