@@ -1,4 +1,4 @@
-"""The dashboard's words in English, Korean and Estonian: one TOML file a language, the same keys in each."""
+"""The dashboard's words in English, Korean and Estonian: TOML files of each language (en.toml, en_treatment.toml), the same keys in all languages."""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -15,8 +15,10 @@ Translate = Callable[..., str]
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
     """Every text of a language by its dotted key, e.g. `roster.title`."""
-    with (FOLDER / f"{language}.toml").open("rb") as file:
-        return dict(_flat(tomllib.load(file), ""))
+    texts: dict[str, str] = {}
+    for path in sorted(FOLDER.glob(f"{language}*.toml")):
+        texts |= _flat(tomllib.loads(path.read_text(encoding="utf-8")), "")
+    return texts
 
 
 def _flat(tree: Mapping[str, object], prefix: str) -> list[tuple[str, str]]:
