@@ -36,9 +36,9 @@ class ServerDidNotStart(Exception):
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """The address of `app`, served by uvicorn on a free loopback port until the block ends."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
+def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
+    """The address of `app`, served by uvicorn on `port`, or a free one, of loopback until the block ends."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     tick = threading.Event()

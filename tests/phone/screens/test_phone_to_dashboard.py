@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -99,9 +98,10 @@ def test_a_red_reading_made_offline_warns_at_once_and_reaches_the_doctor_who_ack
         hospital.worker.assess()
         hospital.worker.deliver()
         acknowledge_in_a_browser(address, hospital.doctor)
-        clock.walk(seconds=timedelta(minutes=1).total_seconds())
+        clock.walk(minutes=1)
         phone.app.request_sync()
         phone.wait_for(lambda: len(phone.app.diary.clinic.inbox()) == 1, "the alert's message is in the phone's inbox")
+        phone.frames(20)
 
 
 def acknowledge_in_a_browser(address: str, doctor: Clinician) -> None:
