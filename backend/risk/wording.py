@@ -20,7 +20,10 @@ def reason_text(code: str, value: float | None, unit: str | None, language: str,
         shown = texts["months"][language][round(value) - 1]
     else:
         shown = "" if value is None else number_text(value, unit, language)
-    return str(texts[audience][language][code]).format(value=shown)
+    known = texts[audience][language]
+    # "1 day ago" where "{value} days ago" would be wrong.
+    text = known.get(f"{code}_one", known[code]) if shown == "1" else known[code]
+    return str(text).format(value=shown)
 
 
 def number_text(value: float, unit: str | None, language: str) -> str:

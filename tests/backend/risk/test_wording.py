@@ -34,3 +34,9 @@ def test_an_unknown_language_reads_english() -> None:
 def test_a_reason_without_a_text_is_an_error() -> None:
     with pytest.raises(KeyError):
         reason_text("moon_phase", 1.0, None, "en", "patient")
+
+
+def test_one_of_a_thing_reads_as_one() -> None:
+    assert reason_text("severe_attacks", 1, "per_year", "en", "clinician") == "1 severe attack within a year"
+    assert reason_text("severe_attacks", 2, "per_year", "en", "clinician") == "2 severe attacks within a year"
+    assert reason_text("diary_gap", 1, "days", "et", "clinician") == "Viimane päeviku sissekanne eile"
