@@ -1,5 +1,6 @@
 """Constructs everything and connects it: the only place where the phone's parts meet."""
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,13 +26,16 @@ from mobile_app.data.sync import BackgroundSync, Synchroniser, SyncReport
 from mobile_app.device.ports import Clock, KeyStore, Telephone
 from mobile_app.locales import Wording
 from mobile_app.screens.add import AddScreen
+from mobile_app.screens.control_check import ControlCheckScreen
 from mobile_app.screens.day_list import DayListScreen, EntryScreen
 from mobile_app.screens.emergency import EmergencyScreen
 from mobile_app.screens.enrol import EnrolScreen
 from mobile_app.screens.frame import TABS, Frame
 from mobile_app.screens.happenings import AttackScreen, NoteScreen, TriggerScreen
 from mobile_app.screens.more import MoreScreen
+from mobile_app.screens.my_data import MyDataScreen
 from mobile_app.screens.peak_flow import PeakFlowScreen
+from mobile_app.screens.people import LockScreen, PeopleScreen
 from mobile_app.screens.plan import MedicinesScreen, NewInhalerScreen, PlanScreen, TechniqueScreen
 from mobile_app.screens.preferences import PreferencesScreen
 from mobile_app.screens.puffs import PuffsScreen
@@ -39,14 +43,18 @@ from mobile_app.screens.refused import RefusedScreen
 from mobile_app.screens.symptoms import SymptomsScreen
 from mobile_app.screens.today import TodayScreen
 from mobile_app.screens.trends import TrendsScreen
+from mobile_app.screens.welcome import ConsentScreen, IntendedUseScreen, WelcomeScreen
 from mobile_app.screens.when import WhenScreen
+from mobile_app.state.control_check import ControlCheck
 from mobile_app.state.day_list import DayList, entry_in_words
 from mobile_app.state.diary_form import DiaryForm, PeakFlowForm, PuffsForm, SymptomsForm
 from mobile_app.state.emergency import Emergency
 from mobile_app.state.enrolment import Enrolment
+from mobile_app.state.export import Export
 from mobile_app.state.happenings import AttackForm, NoteForm, TriggerForm
 from mobile_app.state.medicines import Medicines
 from mobile_app.state.open_diary import OpenDiary
+from mobile_app.state.people import Lock, People
 from mobile_app.state.plan import PlanPage
 from mobile_app.state.preferences import Preferences
 from mobile_app.state.sync_truth import SyncTruth
@@ -58,7 +66,10 @@ from mobile_app.state.when import When
 from mobile_app.widgets import breath_mark, chart, field, press, surface, text, zone_mark  # noqa: F401
 from mobile_app.widgets.surface import Page
 
-MORE = [[("medicines", "lungs")], [("preferences", "cog-outline")]]
+MORE = [
+    [("medicines", "lungs"), ("control_check", "clipboard-text-clock-outline")],
+    [("my_data", "folder-account-outline"), ("people", "account-group-outline"), ("preferences", "cog-outline")],
+]
 _FORMS: dict[str, type[DiaryForm]] = {
     form.kind: form for form in (PeakFlowForm, SymptomsForm, PuffsForm, TriggerForm, AttackForm, NoteForm)
 }
@@ -104,8 +115,10 @@ class SoomApp(MDApp):
         self._phone = PhoneDatabase(folder / "phone.sqlite", self._seal)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="soom-work")
         self.wording = Wording(self._phone.setting("language", "en"))
+        self._lock = Lock(self._phone, device.clock)
         self._open(self._current_diary())
         self.frame: Frame | None = None
+        self._stopped = False
 
     # The diary that is open
 
@@ -146,6 +159,9 @@ class SoomApp(MDApp):
         KivyClock.schedule_once(lambda _: self._show_report(report))
 
     def _show_report(self, report: SyncReport) -> None:
+        if self._stopped:
+            # An exchange that was on its way when the app was closed: its database is closed too.
+            return
         self.truth.reported(report)
         if report.fetched or report.problem is None:
             self._adopt_language_of_profile()
@@ -202,6 +218,50 @@ class SoomApp(MDApp):
         if self.frame is not None:
             self.frame.start_at("today")
 
+    def _consented(self, to_sending: bool) -> None:
+        self._allow_sending(to_sending)
+        if to_sending:
+            self._shown_frame.go("enrol")
+        else:
+            self._skip_enrolment()
+
+    def _allow_sending(self, allowed: bool) -> None:
+        self.credentials.consent_to_sending(allowed, self._device.clock.now())
+        self.request_sync()
+
+    def _my_data(self) -> Page:
+        return MyDataScreen(
+            Export(self.diary, self._folder / "export"),
+            (self.credentials.may_send, self._allow_sending),
+            self._delete_everything,
+            self.wording,
+            self._shown_frame,
+        )
+
+    def _delete_everything(self) -> None:
+        path = self.diary.database.path
+        self._close_diary()
+        for file in path.parent.iterdir():
+            file.unlink()
+        path.parent.rmdir()
+        shutil.rmtree(self._folder / "export", ignore_errors=True)
+        self._phone.keep_setting("welcomed", None)
+        self._open(self._current_diary())
+        self.rebuild("welcome")
+
+    def _close_diary(self) -> None:
+        self._sync.stop()
+        self.diary.database.close()
+
+    def _switch_to(self, diary_id: str) -> None:
+        self._close_diary()
+        self._open(diary_id)
+        self.rebuild("today")
+        if self.credentials.tokens is None:
+            self._shown_frame.go("consent")
+        else:
+            self.request_sync()
+
     def _skip_enrolment(self) -> None:
         self._phone.keep_setting("welcomed", True)
         if self.frame is not None:
@@ -244,7 +304,7 @@ class SoomApp(MDApp):
         """Builds all screens anew, for another look or language, and returns to the page that was shown."""
         name = name or (self.frame.page_name if self.frame is not None else "today")
         self.place.clear_widgets()
-        if name in TABS or name == "enrol":
+        if name in TABS or name == "welcome":
             self._build_frame(name)
         else:
             self._build_frame("more")
@@ -253,13 +313,28 @@ class SoomApp(MDApp):
     def _build_frame(self, name: str | None = None) -> None:
         self.frame = Frame(self.wording, self._routes())
         self.place.add_widget(self.frame)
+        self.frame.start_at("lock" if name is None and self._lock.is_set else name or self._first_page())
+
+    def _first_page(self) -> str:
         welcomed = self._phone.setting("welcomed", False) or self.credentials.tokens is not None
-        self.frame.start_at(name or ("today" if welcomed or self._invitation else "enrol"))
+        return "today" if welcomed or self._invitation else "welcome"
+
+    def _unlocked(self) -> None:
+        self._shown_frame.start_at(self._first_page())
 
     def _routes(self) -> dict[str, Callable[..., Page]]:
         diary, wording = self.diary, self.wording
         return {
-            "enrol": lambda: EnrolScreen(self._enrolment(), wording, self.choose_language, self._skip_enrolment),
+            "welcome": lambda: WelcomeScreen(wording, self._shown_frame, self.choose_language),
+            "intended_use": lambda: IntendedUseScreen(wording, lambda: self._shown_frame.go("consent")),
+            "consent": lambda: ConsentScreen(wording, self._consented),
+            "enrol": lambda: EnrolScreen(self._enrolment(), wording, self._skip_enrolment),
+            "lock": lambda: LockScreen(self._lock, wording, self._unlocked),
+            "people": lambda: PeopleScreen(
+                People(self._phone, self._switch_to), self._lock, wording, self._shown_frame
+            ),
+            "control_check": lambda: ControlCheckScreen(ControlCheck(diary), wording, self._shown_frame),
+            "my_data": self._my_data,
             "today": lambda: TodayScreen(Today(diary), self.truth, wording, self._shown_frame),
             "diary": lambda: DayListScreen(DayList(diary), wording, self._shown_frame),
             "trends": lambda: TrendsScreen(Trends(diary), wording, self._shown_frame),
@@ -335,7 +410,9 @@ class SoomApp(MDApp):
 
     def on_stop(self) -> None:
         """Ends the threads; nothing is lost, since nothing waits in memory."""
-        self._sync.stop()
+        self._stopped = True
+        self._close_diary()
+        self._phone.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
 

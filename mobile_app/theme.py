@@ -173,10 +173,15 @@ class Look:
 look = Look()
 
 
+def typeface_file(weight: str) -> Path:
+    """The font file of a weight."""
+    return _FONTS / f"Pretendard-{weight}.otf"
+
+
 def register_typeface() -> None:
     """Makes the weights known to Kivy. Raises FileNotFoundError when the typeface was not brought yet."""
     for weight in ("Regular", "Medium", "Bold"):
-        file = _FONTS / f"Pretendard-{weight}.otf"
+        file = typeface_file(weight)
         if not file.exists():
             raise FileNotFoundError(f"{file.name} is missing; run `make assets`")
         LabelBase.register(f"Soom{weight}", str(file))

@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from mobile_app.data.database import PhoneDatabase
@@ -75,6 +76,15 @@ class Credentials:
         """Whose diary this is; it stays when the sign-in is lost."""
         known = self._database.setting("patient_id")
         return None if known is None else str(known)
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the patient agrees to sending. Enrolling with a code is agreeing, until it is withdrawn."""
+        return bool(self._database.setting("consent_to_sending", {"given": True})["given"])
+
+    def consent_to_sending(self, given: bool, at: datetime) -> None:
+        """Keeps what the patient decided, and when."""
+        self._database.keep_setting("consent_to_sending", {"given": given, "at": at.isoformat()})
 
     def enrolled(self, address: str, tokens: Tokens) -> None:
         """Keeps a new enrolment. Raises OtherPatient when the diary already belongs to someone else."""

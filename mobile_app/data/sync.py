@@ -7,6 +7,7 @@ from datetime import datetime
 from random import Random
 
 from mobile_app.data.clinic import Clinic
+from mobile_app.data.credentials import Credentials
 from mobile_app.data.database import PhoneDatabase
 from mobile_app.data.journal import Journal
 from mobile_app.data.server import ServerRefused, ServerUnreachable, SignInLost, SoomServer
@@ -42,7 +43,12 @@ class Synchroniser:
         self._now = now
 
     def run(self, push_token: str | None = None) -> SyncReport:
-        """Exchanges until nothing is left. Whatever was settled before a failure stays settled."""
+        """Exchanges until nothing is left. Whatever was settled before a failure stays settled.
+
+        Without the patient's consent nothing is asked and nothing is sent.
+        """
+        if not Credentials(self._database).may_send:
+            return SyncReport(self._now(), 0, 0, 0, "not_agreed")
         sent = refused = fetched = 0
         problem: str | None = None
         retry_after = clock_ahead = None

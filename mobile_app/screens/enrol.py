@@ -1,29 +1,26 @@
 """Joining the clinic."""
 
-from mobile_app.locales import LANGUAGES, Wording
+from collections.abc import Callable
+
+from mobile_app.locales import Wording
 from mobile_app.state.enrolment import Enrolment
 from mobile_app.widgets import load_rules
-from mobile_app.widgets.press import Choice
 from mobile_app.widgets.surface import Notice, Page
 
 
 class EnrolScreen(Page):
     """Shows ``state`` and hands it what is typed."""
 
-    def __init__(self, state: Enrolment, wording: Wording, choose_language: object, skip: object) -> None:
-        super().__init__(has_help=True)
+    def __init__(self, state: Enrolment, wording: Wording, skip: Callable[[], None]) -> None:
+        super().__init__(title=wording.say("enrol.page_title"))
         self.state = state
         self.wording = wording
-        for language, name in LANGUAGES.items():
-            choice = Choice(label=name, chosen=language == wording.language)
-            choice.bind(on_release=lambda _, language=language: choose_language(language))  # type: ignore[operator]
-            self.ids.languages.add_widget(choice)
         self.ids.code.ids.input.text = state.code
         self.ids.address.ids.input.text = state.address
         self.ids.code.ids.input.bind(text=lambda _, text: self._typed(code=text))
         self.ids.address.ids.input.bind(text=lambda _, text: self._typed(address=text))
         self.ids.submit.bind(on_release=lambda _: state.submit())
-        self.ids.later.bind(on_release=lambda _: skip())  # type: ignore[operator]
+        self.ids.later.bind(on_release=lambda _: skip())
         state.on_change = self.fill
         self.fill()
 

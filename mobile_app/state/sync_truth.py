@@ -43,6 +43,8 @@ class SyncTruth:
     def now(self) -> Truth:
         """What is true now."""
         say = self._diary.wording.say
+        if self._credentials.tokens is not None and not self._credentials.may_send:
+            return Truth("alone", say("sync.not_agreed"))
         if self._credentials.tokens is None:
             problem = "waiting_sign_in_lost" if self._credentials.patient_id else "alone"
             return Truth("alone", say(f"sync.{problem}", count=self._diary.journal.outbox_count().waiting))
@@ -74,8 +76,10 @@ class SyncTruth:
         lines = []
         for kept in self._diary.journal.refused():
             refusal = kept.refusal
-            key = f"refusal.{refusal.code}" if refusal else ""
-            why = wording.say(key) if refusal and wording.knows(key) else (refusal.message if refusal else "")
+            if refusal is None:
+                continue
+            is_known = wording.knows(f"refusal.{refusal.code}")
+            why = wording.say(f"refusal.{refusal.code}") if is_known else refusal.message
             day = wording.day(kept.entry.moment.local_date, self._diary.today())
             lines.append(f"{day} {wording.time(kept.entry.moment.local)} · {why}")
         return lines

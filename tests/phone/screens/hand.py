@@ -10,6 +10,7 @@ from kivy.base import EventLoop
 from kivy.clock import Clock
 from kivy.lang import Builder
 from kivy.tests.common import UnitTestTouch
+from kivy.uix.recycleview import RecycleView
 from kivy.uix.scrollview import ScrollView
 from kivy.uix.widget import Widget
 from PIL import Image
@@ -31,6 +32,12 @@ class Hand:
 
     def __init__(self, app: SoomApp) -> None:
         self.app = app
+
+    def show(self, name: str) -> None:
+        """Goes to a page by its name, where the way there is not what is tested."""
+        assert self.app.frame is not None
+        self.app.frame.go(name)
+        self.frames(4)
 
     def frames(self, count: int = 3) -> None:
         """Lets so many frames pass."""
@@ -95,7 +102,11 @@ class Hand:
         """Brings a widget into view as a scroll would."""
         above = widget.parent
         while above is not None and above is not above.parent:
+            if isinstance(above, RecycleView):
+                return
             if isinstance(above, ScrollView):
+                if above.children[0].height <= above.height:
+                    return
                 above.scroll_to(widget, padding=20, animate=False)
                 self.frames(3)
                 return

@@ -1,6 +1,8 @@
-from mobile_app.widgets.press import Digit
+from mobile_app.theme import DARK, look
+from mobile_app.widgets.press import Choice, Digit
 from tests.fakes.soom_server import SoomServerFake
-from tests.phone.conftest import WalkedClock
+from tests.phone.conftest import WalkedClock, plan_wire
+from tests.phone.scenes import two_months
 from tests.phone.screens.conftest import Start
 from tests.phone.screens.hand import Hand
 
@@ -13,15 +15,185 @@ def blow(hand: Hand, digits: str) -> None:
         hand.tap_widget(key)
 
 
-def test_a_patient_joins_with_the_code_from_the_clinic(start: Start, clinic: Clinic) -> None:
+def test_a_patient_begins_with_the_code_from_the_clinic(start: Start, clinic: Clinic) -> None:
     _, address = clinic
     hand = start()
+    hand.photo("welcome")
+    hand.tap("한국어")
+    assert hand.sees("숨에 오신 것을 환영합니다")
+    hand.photo("welcome_ko")
+    hand.tap("English")
+    hand.tap("Continue")
+    hand.photo("intended_use")
+    hand.tap("I understand")
+    hand.photo("consent")
+    hand.tap("Send my diary to my clinic")
+    hand.tap("Continue")
     hand.photo("enrol")
     hand.type("Code from your clinic", "soom 2468")
     hand.type("Clinic's address", address)
     hand.tap("Connect")
     hand.wait_for(lambda: hand.sees("Hello, Minji"), "Today greets by name")
     hand.tall_photo("today_first")
+
+
+def test_without_consent_soom_works_and_sends_nothing(start: Start, clinic: Clinic) -> None:
+    fake, _ = clinic
+    hand = start()
+    hand.tap("Continue")
+    hand.tap("I understand")
+    hand.tap("Continue")
+    hand.tap("No symptoms")
+    assert hand.sees("Saved on this phone. Not connected to a clinic.")
+    assert fake.requests == []
+
+
+def test_withdrawing_consent_stops_the_sending(enrolled: Hand, clinic: Clinic) -> None:
+    fake, _ = clinic
+    enrolled.tap("More")
+    enrolled.photo("more")
+    enrolled.tap("My data")
+    enrolled.tap("Send my diary to my clinic")
+    enrolled.photo("my_data")
+    before = len(fake.requests)
+    enrolled.show("today")
+    enrolled.tap("No symptoms")
+    enrolled.wait_for(lambda: enrolled.sees("Sending is switched off"), "the phone says that sending is off")
+    assert len(fake.requests) == before
+
+
+def test_the_doctor_gets_one_page_and_the_table_holds_everything(enrolled: Hand) -> None:
+    diary = enrolled.app.diary
+    two_months(diary)
+    enrolled.show("more")
+    enrolled.tap("My data")
+    enrolled.tap("One page for my doctor (PDF)")
+    assert enrolled.sees(".pdf")
+    folder = diary.database.path.parents[2] / "export"
+    [page] = folder.glob("*.pdf")
+    assert page.read_bytes().startswith(b"%PDF")
+    enrolled.tap("Everything as a table (CSV)")
+    [table] = folder.glob("*.csv")
+    kept = diary.database.connection.execute("SELECT count(*) FROM entry WHERE deleted = 0").fetchone()[0]
+    assert len(table.read_text(encoding="utf-8-sig").splitlines()) == kept + 1
+
+
+def test_deleting_everything_asks_twice_and_leaves_no_diary(enrolled: Hand) -> None:
+    path = enrolled.app.diary.database.path
+    enrolled.tap("No symptoms")
+    enrolled.show("my_data")
+    enrolled.tap("Delete")
+    assert path.exists()
+    enrolled.tap("Yes, delete everything")
+    assert enrolled.sees("Welcome to Soom")
+    assert enrolled.app.diary.journal.latest("symptoms") is None
+
+
+def test_the_monthly_check_tells_the_result_by_ginas_questions(enrolled: Hand, clinic: Clinic) -> None:
+    fake, _ = clinic
+    enrolled.show("control_check")
+    choices = [one for one in enrolled.everything() if isinstance(one, Choice)]
+    for number, choice in enumerate([*choices[0:6:2], choices[7]]):
+        assert choice.label == ("Yes" if number == 3 else "No")
+        enrolled.tap_widget(choice)
+    assert enrolled.sees("Partly controlled")
+    enrolled.photo("control_check")
+    enrolled.tap("Save")
+    enrolled.wait_for(lambda: len(fake.versions) == 1, "the answers arrive")
+    [kept] = fake.versions.values()
+    assert kept["body"]["instrument"] == "control_check"
+    assert sum(kept["body"]["answers"].values()) == 1
+
+
+def test_a_new_plan_shows_what_changed_and_the_receipt_reaches_the_clinic(enrolled: Hand, clinic: Clinic) -> None:
+    fake, _ = clinic
+    enrolled.tap("A new plan from Dr. Kim. Please read it.")
+    enrolled.tap("I have read it")
+    enrolled.wait_for(lambda: len(fake.versions) == 1, "the first receipt arrives")
+    fake.publish(plan=plan_wire(2, red_below_litres_per_min=275))
+    enrolled.app.request_sync()
+    enrolled.wait_for(lambda: enrolled.sees("Red below 275 instead of 250 L/min"), "the difference is shown")
+    enrolled.photo("plan_new")
+    enrolled.tap("I have read it")
+    enrolled.wait_for(lambda: len(fake.versions) == 2, "both receipts arrive")
+    assert {one["body"]["plan_version"] for one in fake.versions.values()} == {1, 2}
+
+
+def test_a_family_of_three_keeps_three_diaries_apart(enrolled: Hand) -> None:
+    enrolled.tap("No symptoms")
+    for name in ("Jun", "Hana"):
+        enrolled.show("people")
+        enrolled.type("Name", name)
+        enrolled.tap("Begin a diary for this person")
+        assert enrolled.sees("Your diary and your clinic")
+    enrolled.show("people")
+    enrolled.photo("people")
+    assert enrolled.app.diary.journal.latest("symptoms") is None
+    enrolled.tap("Diary 1")
+    assert enrolled.app.diary.journal.latest("symptoms") is not None
+    assert enrolled.sees("Hello, Minji")
+
+
+def test_the_pin_keeps_others_out_but_never_from_help(start: Start) -> None:
+    hand = start(welcomed=True)
+    hand.show("people")
+    hand.type("Four digits", "2468")
+    hand.tap("Set the PIN")
+    locked = start(welcomed=True)
+    locked.photo("locked")
+    assert locked.sees("Locked")
+    locked.tap("Help now")
+    assert locked.sees("Call 119")
+    assert locked.app.frame is not None
+    locked.app.frame.back()
+    locked.frames()
+    blow(locked, "1111")
+    assert locked.sees("That was not the PIN.")
+    blow(locked, "2468")
+    assert locked.sees("Start with a peak flow")
+
+
+def test_a_back_dated_correction_and_a_deletion_with_undo(enrolled: Hand) -> None:
+    enrolled.tap("Peak flow")
+    blow(enrolled, "410")
+    enrolled.tap("When")
+    enrolled.tap("-1 h")
+    enrolled.tap("Done")
+    enrolled.tap("Save")
+    enrolled.tap("Diary")
+    enrolled.frames(6)
+    enrolled.tap("410 L/min")
+    enrolled.tap("Blow 2")
+    blow(enrolled, "455")
+    enrolled.photo("correct")
+    enrolled.tap("Save")
+    enrolled.frames(6)
+    enrolled.tap("455 L/min")
+    enrolled.tap("Delete")
+    enrolled.frames(6)
+    assert not enrolled.sees("455 L/min")
+    enrolled.tap("Undo")
+    enrolled.frames(6)
+    assert enrolled.sees("455 L/min")
+
+
+def test_a_taken_dose_can_be_undone(enrolled: Hand) -> None:
+    enrolled.tap("Taken")
+    assert enrolled.sees("1 of 2 taken today")
+    enrolled.photo("dose_taken")
+    enrolled.tap("Undo")
+    assert enrolled.sees("0 of 2 taken today")
+
+
+def test_large_text_and_dark_are_chosen_by_touch(start: Start) -> None:
+    hand = start(welcomed=True)
+    hand.tap("More")
+    hand.tap("Settings")
+    hand.tap("200 %")
+    hand.tap("Dark")
+    hand.photo("settings_large_dark")
+    assert look.text_scale == 2.0
+    assert look.palette is DARK
 
 
 def test_a_green_reading_shows_its_zone_and_reaches_the_clinic(enrolled: Hand, clinic: Clinic) -> None:
@@ -54,8 +226,6 @@ def test_symptoms_with_a_warning_sign_lead_to_help(enrolled: Hand) -> None:
 
 
 def test_trends_and_diary_look_right_after_two_months(enrolled: Hand, clock: WalkedClock) -> None:
-    from tests.phone.scenes import two_months
-
     two_months(enrolled.app.diary)
     enrolled.tap("Trends")
     enrolled.tall_photo("trends")

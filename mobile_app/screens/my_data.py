@@ -1,0 +1,85 @@
+"""My data: take it along, or delete it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mobile_app.locales import Wording
+from mobile_app.screens.frame import Frame
+from mobile_app.state.export import Export
+from mobile_app.widgets.press import ChoiceRow, PushButton
+from mobile_app.widgets.report_page import write_report
+from mobile_app.widgets.surface import Card, Notice, Page
+from mobile_app.widgets.text import Words
+
+
+class MyDataScreen(Page):
+    """Writes the files and says where they are; deletes after a second question."""
+
+    def __init__(
+        self,
+        export: Export,
+        sending: tuple[bool, Callable[[bool], None]],
+        delete_everything: Callable[[], None],
+        wording: Wording,
+        frame: Frame,
+    ) -> None:
+        super().__init__(title=wording.say("my_data.title"))
+        self._export = export
+        self._delete_everything = delete_everything
+        self.wording = wording
+        self.frame = frame
+        say = wording.say
+        take = Card()
+        take.add_widget(Words(text=say("my_data.take"), role="strong"))
+        for icon, key, make in (
+            ("file-pdf-box", "my_data.pdf", self._write_report),
+            ("file-delimited-outline", "my_data.csv", export.write_table),
+        ):
+            button = PushButton(kind="soft", icon=icon, label=say(key))
+            button.bind(on_release=lambda _, make=make: self._written(make()))
+            take.add_widget(button)
+        self._where = Words(text="", role="label", tone="primary")
+        take.add_widget(self._where)
+        self.add_widget(take)
+        is_sent, allow_sending = sending
+        consent = Card()
+        row = ChoiceRow(label=say("my_data.sending"), detail=say("welcome.consent_detail"), chosen=is_sent)
+        row.bind(on_release=lambda row: self._consent(row, allow_sending))
+        consent.add_widget(row)
+        self.add_widget(consent)
+        self.add_widget(Notice(text=say("my_data.who"), tone="primary", icon="eye-outline"))
+        self._delete = Card()
+        self.add_widget(self._delete)
+        self._ask_once()
+
+    def _consent(self, row: ChoiceRow, allow_sending: Callable[[bool], None]) -> None:
+        row.chosen = not row.chosen
+        allow_sending(row.chosen)
+
+    def _write_report(self) -> Path:
+        file = self._export.report_file()
+        write_report(self._export.report(), file, self.wording.say("my_data.footnote"))
+        return file
+
+    def _written(self, file: Path) -> None:
+        self._where.text = self.wording.say("my_data.written", file=str(file))
+
+    def _ask_once(self) -> None:
+        self._delete.clear_widgets()
+        say = self.wording.say
+        self._delete.add_widget(Words(text=say("my_data.delete_title"), role="strong"))
+        self._delete.add_widget(Words(text=say("my_data.delete_why"), tone="soft", role="label"))
+        button = PushButton(kind="danger_soft", icon="trash-can-outline", label=say("my_data.delete"))
+        button.bind(on_release=lambda _: self._ask_twice())
+        self._delete.add_widget(button)
+
+    def _ask_twice(self) -> None:
+        self._delete.clear_widgets()
+        say = self.wording.say
+        self._delete.add_widget(Words(text=say("my_data.delete_sure"), role="strong"))
+        sure = PushButton(kind="danger", label=say("my_data.delete_yes"))
+        sure.bind(on_release=lambda _: self._delete_everything())
+        keep = PushButton(kind="soft", label=say("common.cancel"))
+        keep.bind(on_release=lambda _: self._ask_once())
+        self._delete.add_widget(keep)
+        self._delete.add_widget(sure)

@@ -1,0 +1,65 @@
+"""First run: the language, what Soom is and is not, what is sent, and then the clinic."""
+
+from collections.abc import Callable
+
+from mobile_app.locales import LANGUAGES, Wording
+from mobile_app.screens.frame import Frame
+from mobile_app.widgets.breath_mark import BreathMark
+from mobile_app.widgets.press import Choice, ChoiceRow, PushButton
+from mobile_app.widgets.surface import Card, Notice, Page, Row
+from mobile_app.widgets.text import Words
+
+
+class WelcomeScreen(Page):
+    """Language, and a first word."""
+
+    def __init__(self, wording: Wording, frame: Frame, choose_language: Callable[[str], None]) -> None:
+        super().__init__()
+        say = wording.say
+        languages = Row()
+        for language, name in LANGUAGES.items():
+            choice = Choice(label=name, chosen=language == wording.language, ticks=False)
+            choice.bind(on_release=lambda _, language=language: choose_language(language))
+            languages.add_widget(choice)
+        self.add_widget(languages)
+        self.add_widget(BreathMark(size_hint_y=None, height="168dp"))
+        self.add_widget(Words(text=say("enrol.title"), role="headline", halign="center"))
+        self.add_widget(Words(text=say("enrol.lead"), tone="soft", halign="center"))
+        onward = PushButton(label=say("welcome.onward"))
+        onward.bind(on_release=lambda _: frame.go("intended_use"))
+        self.put_at_foot(onward)
+
+
+class IntendedUseScreen(Page):
+    """What Soom is for and what it is not for."""
+
+    def __init__(self, wording: Wording, understood: Callable[[], None]) -> None:
+        super().__init__(title=wording.say("welcome.intended_title"))
+        say = wording.say
+        for key, icon, tone in (
+            ("welcome.is_for", "notebook-heart-outline", "green"),
+            ("welcome.is_not", "stethoscope", "yellow"),
+            ("welcome.emergency", "alarm-light-outline", "red"),
+        ):
+            self.add_widget(Notice(text=say(key), icon=icon, tone=tone))
+        onward = PushButton(label=say("welcome.understood"))
+        onward.bind(on_release=lambda _: understood())
+        self.put_at_foot(onward)
+
+
+class ConsentScreen(Page):
+    """Whether the diary goes to the clinic: nothing is ticked beforehand."""
+
+    def __init__(self, wording: Wording, agreed: Callable[[bool], None]) -> None:
+        super().__init__(title=wording.say("welcome.consent_title"))
+        say = wording.say
+        self.add_widget(Words(text=say("welcome.consent_why"), tone="soft"))
+        card = Card()
+        self._row = ChoiceRow(label=say("welcome.consent_send"), detail=say("welcome.consent_detail"))
+        self._row.bind(on_release=lambda row: setattr(row, "chosen", not row.chosen))
+        card.add_widget(self._row)
+        self.add_widget(card)
+        self.add_widget(Notice(text=say("welcome.consent_free"), tone="primary", icon="lock-outline"))
+        onward = PushButton(label=say("welcome.onward"))
+        onward.bind(on_release=lambda _: agreed(self._row.chosen))
+        self.put_at_foot(onward)
