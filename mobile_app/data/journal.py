@@ -236,7 +236,7 @@ class Journal:
         rows = self._connection.execute(f"SELECT {_STATE_COLUMNS} FROM entry ORDER BY kind, id")  # noqa: S608
         for row in rows:
             entry = self._kept(row).entry
-            lines.update(json.dumps([entry.to_wire(), entry.device_id], sort_keys=True).encode())
+            lines.update(json.dumps([_canonical(entry.to_wire()), entry.device_id], sort_keys=True).encode())
         return lines.hexdigest()
 
     def _kept(self, row: Sequence[Any]) -> KeptEntry:
@@ -257,6 +257,15 @@ class Journal:
             sent=sent_revision >= revision,
             refusal=Refusal(**self._database.unseal(refusal)) if is_refused else None,
         )
+
+
+def _canonical(part: Any) -> Any:
+    """JSON does not tell 1 from 1.0, and a server may answer with the other one."""
+    if isinstance(part, dict):
+        return {name: _canonical(content) for name, content in part.items()}
+    if isinstance(part, list):
+        return [_canonical(content) for content in part]
+    return int(part) if isinstance(part, float) and part.is_integer() else part
 
 
 def _refusal_to_json(refusal: Refusal | None) -> dict[str, str | None]:

@@ -1,0 +1,15 @@
+"""How Soom starts on Android; the staging script puts two lines beside the package that call this."""
+
+from pathlib import Path
+
+
+def main() -> None:
+    """Constructs the app with Android's adapters and runs it."""
+    from android.storage import app_storage_path  # type: ignore[import-not-found]
+
+    from mobile_app.app import Device, SoomApp
+    from mobile_app.device.android import AndroidClock, AndroidKeyStore, AndroidTelephone
+
+    folder = Path(app_storage_path()) / "soom"
+    device = Device(AndroidClock(), AndroidKeyStore(folder / "keys"), AndroidTelephone(), "android", "Android")
+    SoomApp(folder, device).run()

@@ -1,0 +1,86 @@
+"""Soom on Android, through pyjnius: the clock's zone, the key store, the dialler. Imported on Android only."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jnius import autoclass
+
+_KEY_NAME = "soom_secrets"
+_AES_MODE = "AES/GCM/NoPadding"
+_TAG_BITS = 128
+# What Android's AES/GCM puts in front.
+_NONCE_BYTES = 12
+
+
+def _activity() -> Any:
+    return autoclass("org.kivy.android.PythonActivity").mActivity
+
+
+class AndroidClock:
+    """The system clock; the zone as the settings name it now, also after a flight."""
+
+    def now(self) -> datetime:
+        """The present instant in UTC."""
+        return datetime.now(UTC)
+
+    def time_zone(self) -> str:
+        """The IANA zone of the phone."""
+        return str(autoclass("java.util.TimeZone").getDefault().getID())
+
+
+class AndroidKeyStore:
+    """Secrets as files that are sealed with a key that never leaves Android's key store."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def read(self, name: str) -> bytes | None:
+        """The secret of that name, or None."""
+        try:
+            sealed = (self._folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        cipher = autoclass("javax.crypto.Cipher").getInstance(_AES_MODE)
+        specification = autoclass("javax.crypto.spec.GCMParameterSpec")(_TAG_BITS, sealed[:_NONCE_BYTES])
+        cipher.init(cipher.DECRYPT_MODE, self._key(), specification)
+        return bytes(cipher.doFinal(sealed[_NONCE_BYTES:]))
+
+    def write(self, name: str, secret: bytes) -> None:
+        """Seals and replaces the file in one step."""
+        cipher = autoclass("javax.crypto.Cipher").getInstance(_AES_MODE)
+        cipher.init(cipher.ENCRYPT_MODE, self._key())
+        fresh = self._folder / f"{name}.new"
+        fresh.write_bytes(bytes(cipher.getIV()) + bytes(cipher.doFinal(secret)))
+        fresh.replace(self._folder / name)
+
+    def forget(self, name: str) -> None:
+        """Removes the file if it is there."""
+        (self._folder / name).unlink(missing_ok=True)
+
+    def _key(self) -> Any:
+        store = autoclass("java.security.KeyStore").getInstance("AndroidKeyStore")
+        store.load(None)
+        if not store.containsAlias(_KEY_NAME):
+            properties = autoclass("android.security.keystore.KeyProperties")
+            builder = autoclass("android.security.keystore.KeyGenParameterSpec$Builder")(
+                _KEY_NAME, properties.PURPOSE_ENCRYPT | properties.PURPOSE_DECRYPT
+            )
+            builder.setBlockModes([properties.BLOCK_MODE_GCM])
+            builder.setEncryptionPaddings([properties.ENCRYPTION_PADDING_NONE])
+            generator = autoclass("javax.crypto.KeyGenerator").getInstance("AES", "AndroidKeyStore")
+            generator.init(builder.build())
+            generator.generateKey()
+        return store.getKey(_KEY_NAME, None)
+
+
+class AndroidTelephone:
+    """Opens the dialler with the number typed in; the person presses call. That needs no permission."""
+
+    def dial(self, number: str) -> bool:
+        """Shows the number ready to call."""
+        intent = autoclass("android.content.Intent")
+        uri = autoclass("android.net.Uri").fromParts("tel", number, None)
+        _activity().startActivity(intent(intent.ACTION_DIAL, uri))
+        return True
