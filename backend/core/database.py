@@ -1,6 +1,7 @@
 """One engine, synchronous sessions, and the column types that every table shares."""
 
 import atexit
+import time
 import warnings
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -8,7 +9,10 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import DateTime, Engine, create_engine
+from sqlalchemy import DateTime, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 from backend.core.settings import Settings
@@ -23,6 +27,8 @@ SQLModel.metadata.naming_convention = {
 }
 
 NewSession = Callable[[], Session]
+
+RESTED_SECONDS = 5
 
 Instant = DateTime(timezone=True)
 
@@ -50,7 +56,30 @@ def connect(url: str, *, pool_size: int = 20) -> Engine:
         if url.startswith(plain):
             url = "postgresql+psycopg://" + url.removeprefix(plain)
     # FastAPI runs plain `def` endpoints on 40 threads; pool and overflow together serve them all.
-    return create_engine(url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
+    engine = create_engine(url, pool_size=pool_size, max_overflow=20)
+    _look_after_idle_connections(engine)
+    return engine
+
+
+def _look_after_idle_connections(engine: Engine) -> None:
+    """Try a connection that has rested before it is used; one in constant use is known to live.
+
+    SQLAlchemy's pool_pre_ping would ask every time, a round trip for each request.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _resting(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["resting_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _try_after_rest(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+        since = record.info.get("resting_since")
+        if since is None or time.monotonic() - since < RESTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Exception as error:
+            raise DisconnectionError from error
 
 
 def session_maker(engine: Engine) -> NewSession:
