@@ -5,6 +5,10 @@ import os
 import platform
 from pathlib import Path
 
+from mobile_app.data.credentials import AddressRefused, Invitation, server_address
+from mobile_app.device.desktop import DesktopClock, FileKeyStore, NoTelephone
+from mobile_app.locales import Wording
+
 # Kivy would read our arguments, and write its log beside the user's other files.
 os.environ.setdefault("KIVY_NO_ARGS", "1")
 os.environ.setdefault("KIVY_NO_FILELOG", "1")
@@ -19,26 +23,26 @@ def main() -> None:
     if bool(given.server) != bool(given.code):
         arguments.error("--server and --code belong together")
 
-    from kivy.config import Config
-
-    Config.set("graphics", "width", "390")
-    Config.set("graphics", "height", "844")
-    Config.set("input", "mouse", "mouse,disable_multitouch")
-
-    from mobile_app.app import Device, Invitation, SoomApp
-    from mobile_app.data.credentials import AddressRefused, server_address
-    from mobile_app.device.desktop import DesktopClock, FileKeyStore, NoTelephone
-
-    folder = Path(os.environ.get("SOOM_PHONE_DIR", "") or Path.home() / ".soom-phone")
-    device = Device(
-        DesktopClock(), FileKeyStore(folder / "keys"), NoTelephone(), "desktop", platform.node() or "desktop"
-    )
     invitation = None
     if given.server:
         try:
             invitation = Invitation(server_address(given.server), given.code)
         except AddressRefused as refused:
-            arguments.error(f"--server: {refused}")
+            arguments.error(Wording("en").say(f"enrol.{refused}"))
+
+    from kivy.config import Config
+
+    Config.set("graphics", "width", "390")
+    Config.set("graphics", "height", "844")
+    Config.set("input", "mouse", "mouse,disable_multitouch")
+    Config.set("kivy", "log_level", "warning")
+
+    # Only now: importing Kivy's parts opens the window with the configuration above.
+    from mobile_app.app import Device, SoomApp
+
+    folder = Path(os.environ.get("SOOM_PHONE_DIR", "") or Path.home() / ".soom-phone")
+    name = platform.node() or "desktop"
+    device = Device(DesktopClock(), FileKeyStore(folder / "keys"), NoTelephone(), "desktop", name)
     SoomApp(folder, device, invitation).run()
 
 

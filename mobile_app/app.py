@@ -16,7 +16,7 @@ from kivymd.app import MDApp
 
 from mobile_app import theme
 from mobile_app.data.clinic import Inhaler
-from mobile_app.data.credentials import Credentials
+from mobile_app.data.credentials import Credentials, Invitation
 from mobile_app.data.database import PhoneDatabase
 from mobile_app.data.entries import Entry
 from mobile_app.data.journal import Journal
@@ -92,14 +92,6 @@ class Device:
     telephone: Telephone
     platform: str
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """A code and an address that were given at the start, for instance from a scanned link."""
-
-    address: str
-    code: str
 
 
 class SoomApp(MDApp):

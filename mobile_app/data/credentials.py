@@ -49,6 +49,14 @@ class Tokens:
     refresh_token: str
 
 
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A code and an address that were given at the start, for instance from a scanned link."""
+
+    address: str
+    code: str
+
+
 class OtherPatient(Exception):
     """The code belongs to another person than this diary."""
 

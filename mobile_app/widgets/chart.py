@@ -6,19 +6,21 @@ from typing import Any
 
 from kivy.clock import Clock
 from kivy.core.text import Label as TextTexture
-from kivy.graphics import Color, Ellipse, Line, Point, Rectangle, RoundedRectangle, Triangle
+from kivy.graphics import Color, Ellipse, Line, Mesh, Point, Rectangle, RoundedRectangle, Triangle
 from kivy.metrics import dp
 from kivy.uix.widget import Widget
 
 from mobile_app.state.trends import DayBar, PlanSpan, Reading
 from mobile_app.theme import Colour, look
 
+Box = tuple[float, float, float, float]
 # Readings further apart than this are not joined: a line would claim days that nobody measured.
 _JOIN_WITHIN_DAYS = 2.5
 # Kivy's Point holds at most 16,383.
 _POINTS_AN_INSTRUCTION = 16_000
 # Over a longer time single shapes only blur; the line and small dots remain.
 _SHAPES_UP_TO_DAYS = 31
+_LINE_UP_TO_DAYS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +157,26 @@ class PeakFlowChart(Chart):
             Line(points=[x, self.bottom, x, self.bottom + height], width=dp(1), dash_length=3, dash_offset=3)
             top = self.bottom + height + dp(2)
             Triangle(points=[x - dp(5), top + dp(5), x + dp(5), top + dp(5), x, top - dp(4)])
-        self._line(y_of)
+        if self.days > _LINE_UP_TO_DAYS:
+            self._day_ranges(y_of)
+        else:
+            self._line(y_of)
         self._points(y_of)
+
+    def _day_ranges(self, y_of: Callable[[float], float]) -> None:
+        """Over a year a line is a scribble: each day reaches from its lowest to its highest reading instead."""
+        reach: dict[int, tuple[int, int]] = {}
+        for reading in self.readings:
+            low, high = reach.get(int(reading.at_day), (reading.litres_per_min, reading.litres_per_min))
+            reach[int(reading.at_day)] = min(low, reading.litres_per_min), max(high, reading.litres_per_min)
+        Color(*look.colour("ink")[:3], 0.28)
+        width = max((self.x_of(1) - self.x_of(0)) * 0.7, 1.0)
+        _boxes(
+            [
+                (self.x_of(day + 0.5) - width / 2, y_of(low), width, max(y_of(high) - y_of(low), 1.0))
+                for day, (low, high) in reach.items()
+            ]
+        )
 
     def _bands(self, span: PlanSpan, y_of: Callable[[float], float], low: float, high: float) -> None:
         left, right = self.x_of(span.from_day), self.x_of(span.to_day)
@@ -199,7 +219,8 @@ class PeakFlowChart(Chart):
     def _dots(self, y_of: Callable[[float], float]) -> None:
         """Thousands of readings: one instruction for all of a zone, since each alone would cost a second and memory."""
         by_zone: dict[str, list[float]] = {}
-        for reading in self.readings:
+        shown = self.readings if self.days <= _LINE_UP_TO_DAYS else _lowest_of_each_day(self.readings)
+        for reading in shown:
             places = by_zone.setdefault(reading.zone or "primary", [])
             places += [self.x_of(reading.at_day), y_of(reading.litres_per_min)]
         for zone, places in by_zone.items():
@@ -216,9 +237,32 @@ class PeakFlowChart(Chart):
         return index, self.readings[index].words
 
 
+def _lowest_of_each_day(readings: Sequence[Reading]) -> list[Reading]:
+    lowest: dict[int, Reading] = {}
+    for reading in readings:
+        known = lowest.setdefault(int(reading.at_day), reading)
+        if reading.litres_per_min < known.litres_per_min:
+            lowest[int(reading.at_day)] = reading
+    return list(lowest.values())
+
+
+def _boxes(boxes: Sequence[Box]) -> None:
+    """Many plain boxes as one instruction: a year of single ones takes tens of megabytes."""
+    vertices: list[float] = []
+    indices: list[int] = []
+    for x, y, width, height in boxes:
+        first = len(vertices) // 4
+        for corner_x, corner_y in ((x, y), (x + width, y), (x + width, y + height), (x, y + height)):
+            vertices += [corner_x, corner_y, 0.0, 0.0]
+        indices += [first, first + 1, first + 2, first, first + 2, first + 3]
+    if boxes:
+        Mesh(vertices=vertices, indices=indices, mode="triangles")
+
+
 def _stroke(points: list[float]) -> None:
     if len(points) >= 4:
-        Line(points=points, width=dp(1.1))
+        # Without joints: round ones would make thousands of readings into a hundred thousand triangles.
+        Line(points=points, width=dp(1.1), joint="none", cap="none")
 
 
 def _shape(zone: str | None, x: float, y: float, size: float, colour: Colour) -> None:
@@ -259,20 +303,22 @@ class DayBars(Chart):
         Line(points=[self.left, self.bottom, self.right - dp(6), self.bottom], width=1)
         self.text(f"{self.highest:g}", self.left - dp(6), self.bottom + height, anchor="right")
         self.text("0", self.left - dp(6), self.bottom, anchor="right")
+        boxes: list[Box] = []
         for number, bar in enumerate(self.bars):
             middle = self.x_of(bar.at_day + 0.5)
             if bar.value is None:
-                if self.days <= 31:
+                if self.days <= _SHAPES_UP_TO_DAYS:
                     Color(*look.colour("line"))
                     Ellipse(pos=(middle - dp(1.5), self.bottom + dp(4)), size=(dp(3), dp(3)))
                 continue
-            tall = max(height * bar.value / self.highest, dp(2))
-            Color(*look.colour("ink" if number == self._touched else self.tone))
-            place = {"pos": (middle - width / 2, self.bottom), "size": (width, tall)}
-            if self.days <= _SHAPES_UP_TO_DAYS:
-                RoundedRectangle(**place, radius=[min(width / 2, dp(4), tall / 2)], segments=6)
+            box = (middle - width / 2, self.bottom, width, max(height * bar.value / self.highest, dp(2)))
+            if number == self._touched or self.days <= _SHAPES_UP_TO_DAYS:
+                Color(*look.colour("ink" if number == self._touched else self.tone))
+                RoundedRectangle(pos=box[:2], size=box[2:], radius=[min(width / 2, dp(4), box[3] / 2)])
             else:
-                Rectangle(**place)
+                boxes.append(box)
+        Color(*look.colour(self.tone))
+        _boxes(boxes)
 
     def nearest(self, x: float) -> tuple[int, str] | None:
         """The day at that place."""

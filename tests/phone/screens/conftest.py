@@ -7,7 +7,8 @@ import pytest
 from kivy.base import EventLoop, stopTouchApp
 from kivy.core.window import Window
 
-from mobile_app.app import Device, Invitation, SoomApp
+from mobile_app.app import Device, SoomApp
+from mobile_app.data.credentials import Invitation
 from mobile_app.device.desktop import FileKeyStore
 from tests.fakes.soom_server import SoomServerFake
 from tests.phone.conftest import WalkedClock, papers

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from mobile_app.theme import DARK, look
 from mobile_app.widgets.press import Choice, Digit
 from tests.fakes.soom_server import SoomServerFake
@@ -226,7 +228,12 @@ def test_symptoms_with_a_warning_sign_lead_to_help(enrolled: Hand) -> None:
 
 
 def test_trends_and_diary_look_right_after_two_months(enrolled: Hand, clock: WalkedClock) -> None:
-    two_months(enrolled.app.diary)
+    two_months(enrolled.app.diary, days=300)
+    enrolled.app.diary.record(
+        "attack",
+        {"systemic_steroids": True, "source": "self"},
+        enrolled.app.diary.moment(clock.now() - timedelta(days=20)),
+    )
     enrolled.tap("Trends")
     enrolled.tall_photo("trends")
     enrolled.tap("1 week")

@@ -21,7 +21,7 @@ from backend.notifications.push import LogPush
 from backend.plans.service import sign
 from backend.plans.wording import standard_instructions
 from backend.worker import Worker
-from mobile_app.app import Invitation
+from mobile_app.data.credentials import Invitation
 from tests.browser import CHROMIUM, launch, serving, watched
 from tests.databases import unpooled_engine
 from tests.factories import clinic
