@@ -33,6 +33,10 @@ class Words:
     def day(self, day: date) -> str:
         return self.t("date.full", day=day.day, month=self.t(f"month.{day.month}"), year=day.year)
 
+    def iso_day(self, written: str) -> str:
+        """`2026-11-20` as a day in the reader's language."""
+        return self.day(date.fromisoformat(written))
+
     def short_day(self, day: date) -> str:
         return self.t("date.short", day=day.day, month=self.t(f"month.{day.month}"))
 

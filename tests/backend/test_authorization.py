@@ -17,6 +17,7 @@ from backend.core import heartbeat
 from backend.core.due import mark_due
 from backend.core.settings import Settings
 from backend.patients.tables import Patient
+from backend.plans.draft import PlanDraft
 from backend.risk.service import assess_due
 from tests.conftest import SettableClock
 from tests.factories import clinic, entries
@@ -64,9 +65,33 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/patients/{patient_id}"): PAGE_OF_CARE_TEAM,
     ("POST", "/patients/{patient_id}/enrolment-codes"): PAGE_OF_CARE_TEAM,
     ("GET", "/patients/{patient_id}/audit"): PAGE_OF_CARE_TEAM,
+    ("GET", "/v1/clinician/medicines"): CLINICIANS,
+    ("GET", "/v1/clinician/patients/{patient_id}/treatment"): CARE_TEAM,
+    ("POST", "/v1/clinician/patients/{patient_id}/checks"): CARE_TEAM,
+    ("GET", "/v1/clinician/patients/{patient_id}/plan-draft"): CARE_TEAM,
+    ("POST", "/v1/clinician/patients/{patient_id}/plan-draft/check"): CARE_TEAM,
+    ("GET", "/v1/clinician/patients/{patient_id}/plans"): CARE_TEAM,
+    # The draft was written against a first version that there is not; nor is there a recommendation or a review.
+    ("POST", "/v1/clinician/patients/{patient_id}/plans"): (401, 401, 404, 401, 409),
+    ("POST", "/v1/clinician/patients/{patient_id}/recommendation/rejection"): (401, 401, 404, 401, 409),
+    ("POST", "/v1/clinician/patients/{patient_id}/outcome-review"): (401, 401, 404, 401, 404),
+    ("GET", "/v1/clinician/patients/{patient_id}/measurements"): CARE_TEAM,
+    ("POST", "/v1/clinician/patients/{patient_id}/measurements"): CARE_TEAM_MAKES,
+    ("POST", "/v1/clinician/patients/{patient_id}/measurements/withdrawal"): (401, 401, 404, 401, 404),
+    ("GET", "/patients/{patient_id}/treatment"): PAGE_OF_CARE_TEAM,
+    ("POST", "/patients/{patient_id}/treatment/check"): PAGE_OF_CARE_TEAM,
+    ("POST", "/patients/{patient_id}/treatment/checks"): (303, 303, 404, 303, 204),
+    ("POST", "/patients/{patient_id}/treatment/sign"): (303, 303, 404, 303, 422),
+    ("POST", "/patients/{patient_id}/treatment/rejection"): (303, 303, 404, 303, 409),
+    ("POST", "/patients/{patient_id}/treatment/verdict"): (303, 303, 404, 303, 404),
+    ("POST", "/patients/{patient_id}/treatment/measurements"): (303, 303, 404, 303, 204),
+    ("POST", "/patients/{patient_id}/treatment/measurements/withdrawal"): (303, 303, 404, 303, 404),
     ("GET", "/alerts"): PAGE_OF_CLINICIANS,
     ("POST", "/alerts/{alert_id}/acknowledge"): PAGE_OF_CARE_TEAM,
 }
+
+NOBODY = str(uuid.UUID(int=7))
+DRAFT = PlanDraft.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index]
 
 JSON_BODIES: dict[str, object] = {
     "/v1/enrol": clinic.enrol_body("AAAA-AAAA"),
@@ -80,12 +105,27 @@ JSON_BODIES: dict[str, object] = {
         "time_zone": "Asia/Seoul",
     },
     "/v1/clinician/alerts/{alert_id}/acknowledge": {"note": "Called."},
+    "/v1/clinician/patients/{patient_id}/checks": {"answers": [{"code": "technique", "holds": True}]},
+    "/v1/clinician/patients/{patient_id}/plan-draft/check": DRAFT,
+    "/v1/clinician/patients/{patient_id}/plans": {"draft": DRAFT, "password": clinic.PASSWORD, "reason": "First."},
+    "/v1/clinician/patients/{patient_id}/recommendation/rejection": {"recommendation_id": NOBODY, "reason": "No."},
+    "/v1/clinician/patients/{patient_id}/outcome-review": {"plan_version": 1, "verdict": "keep"},
+    "/v1/clinician/patients/{patient_id}/measurements": {
+        "measured_on": "2026-11-18",
+        "measurements": [{"kind": "feno", "value": 38, "unit": "ppb"}],
+    },
+    "/v1/clinician/patients/{patient_id}/measurements/withdrawal": {"measurement_id": NOBODY},
 }
 FORM_BODIES: dict[str, dict[str, str]] = {
     "/sign-in": {"email": "nobody@hospital.example", "password": "not the password"},
     "/language": {"language": "ko"},
     "/patients": {"display_name": "A new patient", "sex": "female", "language": "ko", "time_zone": "Asia/Seoul"},
     "/alerts/{alert_id}/acknowledge": {"note": "Called."},
+    "/patients/{patient_id}/treatment/checks": {"technique": "yes"},
+    "/patients/{patient_id}/treatment/rejection": {"recommendation_id": NOBODY, "reason": "Not now."},
+    "/patients/{patient_id}/treatment/verdict": {"plan_version": "1", "verdict": "keep"},
+    "/patients/{patient_id}/treatment/measurements": {"measured_on": "2026-11-18", "feno": "38"},
+    "/patients/{patient_id}/treatment/measurements/withdrawal": {"measurement_id": NOBODY},
 }
 
 

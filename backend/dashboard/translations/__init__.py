@@ -1,4 +1,4 @@
-"""The dashboard's words in English, Korean and Estonian: TOML files of each language (en.toml, en_treatment.toml), the same keys in all languages."""
+"""The dashboard's words in English, Korean and Estonian: TOML files a language, the same keys in each language."""
 
 import tomllib
 from collections.abc import Callable, Mapping

@@ -1,0 +1,279 @@
+"""The treatment page and what its forms do. Each form answers with the page anew, or with what speaks against it."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from pydantic import ValidationError
+
+from backend.clinical.medicines import AddOn, Use
+from backend.clinical.personal_best import BestBasis
+from backend.core.errors import SoomError
+from backend.dashboard.patient_view import local_today
+from backend.dashboard.plan_form import ROWS, ZONES, draft_of, fields_of, not_understood
+from backend.dashboard.translations import catalogue
+from backend.dashboard.treatment_routes import WithdrawalIn, entered, signed, withdrawn
+from backend.dashboard.treatment_view import UNITS, medicines, option_of, regimen_lines, treatment_view
+from backend.dashboard.viewer import CurrentViewer, Viewer
+from backend.measurements.rules import SPIROMETRY, MeasurementKind
+from backend.measurements.schemas import MeasurementsIn
+from backend.patients.store import visible_patient
+from backend.patients.tables import Patient
+from backend.plans.draft import Checked, Remark
+from backend.plans.service import check_draft
+from backend.recommendations import decisions
+from backend.recommendations.drafting import starting_point
+from backend.recommendations.errors import OptionNotOffered
+from backend.recommendations.rules import CHECKLIST, CIRCUMSTANCES, RISK_FACTORS, CheckCode
+from backend.recommendations.schemas import ChecksIn, RejectionIn, SignatureIn, VerdictIn
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+# The label beside each part of a draft.
+LABELS = {
+    "personal_best_litres_per_min": "plan.best",
+    "meter": "tr.meter",
+    "yellow_below_litres_per_min": "zone.yellow",
+    "red_below_litres_per_min": "zone.red",
+    "regimen": "tr.prescriptions",
+    "oral_steroid": "tr.steroid",
+    "extra_instructions": "tr.own_words",
+    "reminders": "tr.reminders",
+    "review_on": "tr.review_on",
+}
+
+
+async def _sent(request: Request) -> dict[str, str]:
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+Sent = Annotated[dict[str, str], Depends(_sent)]
+
+
+@router.get("/patients/{patient_id}/treatment")
+def treatment_page(
+    viewer: CurrentViewer,
+    patient_id: UUID,
+    option: Annotated[str | None, Query(max_length=40)] = None,
+    edit: bool = False,
+    signed_version: Annotated[int | None, Query(alias="signed", ge=1)] = None,
+) -> Response:
+    patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+    viewer.record("view_treatment", [patient.id])
+    shown = treatment_view(viewer.session, patient, now=viewer.now, language=viewer.language)
+    try:
+        start = starting_point(viewer.session, patient, option, now=viewer.now)
+    except OptionNotOffered:
+        # An old link: the page as it is now says what is offered.
+        option, start = None, starting_point(viewer.session, patient, None, now=viewer.now)
+    options = shown.recommendation.options if shown.recommendation is not None else []
+    return viewer.page(
+        "treatment.html",
+        section="patients",
+        patient=patient,
+        today=local_today(patient, viewer.now),
+        treatment=shown,
+        signed_version=signed_version,
+        editing=option is not None or edit or not shown.versions,
+        chosen=option_of(options, option),
+        start=start,
+        fields=fields_of(start),
+        rows=range(min(ROWS, 1 + len(start.regimen.prescriptions) if start.regimen else 2)),
+        products=medicines(),
+        uses=list(Use),
+        add_ons=list(AddOn),
+        bases=list(BestBasis),
+        zones=ZONES,
+        checklist=CHECKLIST,
+        circumstances=CIRCUMSTANCES,
+        risk_factors=RISK_FACTORS,
+        answers={check.code: check for check in shown.checks},
+        kinds=list(MeasurementKind),
+        units=UNITS,
+        spirometry=SPIROMETRY,
+        lines=lambda regimen: regimen_lines(regimen, viewer.language),
+    )
+
+
+@router.post("/patients/{patient_id}/treatment/check")
+def check_plan(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Response:
+    """The rules' word on what stands in the editor now; nothing is stored."""
+    patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+    checked, best = _checked(viewer, patient, sent)
+    return viewer.page(
+        "treatment_checked.html",
+        section="patients",
+        patient=patient,
+        checked=checked,
+        best=best,
+        remark_text=_remark_text(viewer),
+        shares=_shares(sent, best),
+    )
+
+
+@router.post("/patients/{patient_id}/treatment/sign")
+def sign_plan(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Response:
+    patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+
+    def sign() -> Response:
+        body = SignatureIn.model_validate(
+            {
+                "draft": draft_of(sent),
+                "password": sent.get("password", ""),
+                "reason": sent.get("reason", ""),
+                "recommendation_id": sent.get("recommendation_id") or None,
+                "option": sent.get("option") or None,
+                "despite_checklist": bool(sent.get("despite_checklist")),
+            }
+        )
+        version = signed(viewer, patient, body).version
+        return _go_to(f"/patients/{patient_id}/treatment?signed={version}")
+
+    return _or_problem(viewer, sign)
+
+
+@router.post("/patients/{patient_id}/treatment/checks")
+def answer_checks(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Response:
+    patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+
+    def answer() -> Response:
+        answers = [
+            {
+                "code": code,
+                "holds": sent[code.value] == "yes",
+                "note": sent.get(f"{code.value}_note", "").strip() or None,
+            }
+            for code in CheckCode
+            if sent.get(code.value) in {"yes", "no"}
+        ]
+        given = ChecksIn.model_validate({"answers": answers})
+        decisions.answer_checks(viewer.session, patient, viewer.clinician, given, now=viewer.now)
+        return _anew()
+
+    return _or_problem(viewer, answer)
+
+
+@router.post("/patients/{patient_id}/treatment/rejection")
+def reject_recommendation(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Response:
+    patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+
+    def reject() -> Response:
+        given = RejectionIn.model_validate(_named(sent, "recommendation_id", "reason"))
+        decisions.reject(
+            viewer.session, patient, viewer.clinician, given.recommendation_id, reason=given.reason, now=viewer.now
+        )
+        return _anew()
+
+    return _or_problem(viewer, reject)
+
+
+@router.post("/patients/{patient_id}/treatment/verdict")
+def give_verdict(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Response:
+    patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+
+    def answer() -> Response:
+        given = VerdictIn.model_validate(_named(sent, "plan_version", "verdict", "note"))
+        decisions.give_verdict(viewer.session, patient, viewer.clinician, given, now=viewer.now)
+        return _anew()
+
+    return _or_problem(viewer, answer)
+
+
+@router.post("/patients/{patient_id}/treatment/measurements")
+def enter_measurements(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Response:
+    patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+
+    def enter() -> Response:
+        values = [
+            {"kind": kind.value, "value": sent[kind.value].replace(",", "."), "unit": UNITS[kind]}
+            for kind in MeasurementKind
+            if sent.get(kind.value, "").strip()
+        ]
+        body = MeasurementsIn.model_validate({**_named(sent, "measured_on", "bronchodilator"), "measurements": values})
+        entered(viewer, patient, body)
+        return _anew()
+
+    return _or_problem(viewer, enter)
+
+
+@router.post("/patients/{patient_id}/treatment/measurements/withdrawal")
+def withdraw_measurement(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Response:
+    patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+
+    def withdraw() -> Response:
+        given = WithdrawalIn.model_validate(_named(sent, "measurement_id"))
+        withdrawn(viewer, patient, given.measurement_id)
+        return _anew()
+
+    return _or_problem(viewer, withdraw)
+
+
+def _checked(viewer: Viewer, patient: Patient, sent: dict[str, str]) -> tuple[Checked, int | None]:
+    try:
+        draft = draft_of(sent)
+    except ValidationError as error:
+        return not_understood(error), None
+    return check_draft(viewer.session, patient, draft, now=viewer.now), draft.personal_best_litres_per_min
+
+
+def _shares(sent: dict[str, str], best: int | None) -> dict[str, int]:
+    """The thresholds as percentages of the personal best, where both can be read."""
+    lines = {name: sent.get(name, "") for name in ("yellow_below", "red_below")}
+    return {name: round(100 * int(line) / best) for name, line in lines.items() if best and line.isdigit()}
+
+
+def _or_problem(viewer: Viewer, act: Callable[[], Response]) -> Response:
+    """What the form does, or its problem beside the form. After a problem nothing at all is stored."""
+    language = viewer.language
+    try:
+        return act()
+    except ValidationError as error:
+        status, code, message = 422, "invalid_fields", ""
+        fields = [(".".join(str(part) for part in problem["loc"]), problem["msg"]) for problem in error.errors()]
+    except SoomError as error:
+        status, code, message = error.status, error.code, error.message
+        fields = [(field.path, field.message) for field in error.fields]
+    viewer.session.rollback()
+    texts = catalogue(language)
+    known = texts.get(f"tr.problem.{code}") or message
+    answer = viewer.page(
+        "treatment_problem.html",
+        section="patients",
+        status=status,
+        message=known,
+        fields=[(path, _field_text(texts, path, said)) for path, said in fields],
+    )
+    answer.headers["X-Form-Problems"] = "1"
+    return answer
+
+
+def _field_text(texts: Any, path: str, message: str) -> str:
+    name = path.rsplit(".", 1)[-1]
+    return f"{texts[f'tr.check.{name}']}: {message}" if path.startswith("checks.") else message
+
+
+def _remark_text(viewer: Viewer) -> Callable[[Remark], str]:
+    texts = catalogue(viewer.language)
+
+    def say(remark: Remark) -> str:
+        if remark.code == "not_understood":
+            label = LABELS.get(remark.path.split(".")[0], "tr.editor")
+            return texts["tr.remark.not_understood"].format(field=texts[label])
+        return texts.get(f"tr.remark.{remark.code}") or remark.message
+
+    return say
+
+
+def _named(sent: dict[str, str], *names: str) -> dict[str, str]:
+    """The named fields that were filled in."""
+    return {name: sent[name] for name in names if sent.get(name, "").strip()}
+
+
+def _anew() -> Response:
+    return Response(status_code=204, headers={"HX-Refresh": "true"})
+
+
+def _go_to(address: str) -> Response:
+    return Response(status_code=204, headers={"HX-Redirect": address})
