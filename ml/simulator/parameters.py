@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -80,3 +81,13 @@ def freeze(path: Path = PARAMETERS_FILE) -> str:
     lines.insert(first_section, f'sha256 = "{parameters.sha256}"')
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return parameters.sha256
+
+
+def write_values(values: Mapping[str, float], path: Path = PARAMETERS_FILE) -> None:
+    """Replace single numbers in the file, comments kept; the file then needs freezing."""
+    text = path.read_text(encoding="utf-8")
+    for name, value in values.items():
+        text, found = re.subn(rf"(?m)^{name} = [^ \n]+", f"{name} = {value:.4g}", text)
+        if found != 1:
+            raise KeyError(f"no single number {name!r} in {path.name}")
+    path.write_text(text, encoding="utf-8")

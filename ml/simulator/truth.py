@@ -121,6 +121,8 @@ class Oracle:
         occupied_for = np.maximum(
             np.log(np.maximum(s.load, f(0.3)) / f(0.3)) / f(p.recovery + 2 * p.recovery_per_day), 1
         )
+        busy = np.zeros_like(s.load)
+        shorter = np.zeros_like(s.load)
         infected_share: list[Float32] = []
         started: list[Float32] = []
         found: dict[int, Float32] = {}
@@ -132,11 +134,16 @@ class Oracle:
             # A worsening under way gives way to the next one only after it has turned and mostly faded.
             free = np.where(s.worsening, 1 - stays**ahead, (occupied_for <= ahead).astype(np.float32))
             rate = base_start * (1 + infected * f(np.exp(p.start_infection) - 1))
-            started.append((1 - np.exp(-rate)) * free)
+            # One worsening at a time: who is in a new one cannot start another.
+            begun = (1 - np.exp(-rate)) * np.maximum(free - busy, 0)
+            busy = busy * stays + begun
+            started.append(begun)
             if ahead in HORIZONS_DAYS:
                 turn = log_turn - f(p.turn_infection) * np.mean(infected_share, axis=0)
                 current = np.where(s.quiet_days_left > 0, f(0), self._current(s, turn, ahead))
-                found[ahead] = 1 - (1 - current) * np.exp(-self._new(s, started, turn, ahead))
+                chance = 1 - (1 - current) * np.exp(-self._new(s, started, turn, ahead))
+                found[ahead] = np.maximum(chance, shorter)
+                shorter = found[ahead]
         return found
 
     def _turn_position(self, log_turn: Float32) -> tuple[NDArray[np.intp], Float32]:
