@@ -30,7 +30,7 @@ from ml.simulator.cohort import simulate
 HOSPITAL = "Soom demonstration hospital"
 CLINICIAN_EMAIL = "doctor@soom.example"
 CLINICIAN_PASSWORD = "breathe-in-breathe-out"  # noqa: S105 (printed on the screen; the demonstration is loopback only)
-DAYS = 120
+DAYS = 90
 # A clinic has someone in trouble on most days; drawn from more people than are shown, so has this one.
 DRAWN_FROM = 400
 ILL_TODAY = 4
