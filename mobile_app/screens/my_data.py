@@ -7,7 +7,6 @@ from mobile_app.locales import Wording
 from mobile_app.screens.frame import Frame
 from mobile_app.state.export import Export
 from mobile_app.widgets.press import ChoiceRow, PushButton
-from mobile_app.widgets.report_page import write_report
 from mobile_app.widgets.surface import Card, Notice, Page
 from mobile_app.widgets.text import Words
 
@@ -57,6 +56,9 @@ class MyDataScreen(Page):
         allow_sending(row.chosen)
 
     def _write_report(self) -> Path:
+        # Pillow's drawing is loaded when a report is wanted, not with the app.
+        from mobile_app.widgets.report_page import write_report
+
         file = self._export.report_file()
         write_report(self._export.report(), file, self.wording.say("my_data.footnote"))
         return file

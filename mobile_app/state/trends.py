@@ -12,6 +12,7 @@ from mobile_app.state.doses import doses_taken, puffs_on_day
 from mobile_app.state.open_diary import OpenDiary
 
 RANGES_DAYS = (7, 30, 90, 365)
+_DAYS_AT_ONCE = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +80,49 @@ class Trends:
         """Reads the range anew."""
         self.last_day = self._diary.today()
         self.first_day = self.last_day - timedelta(days=self.range_days - 1)
-        entries = self._diary.journal.between(
-            self.first_day, self.last_day, ("peak_flow", "symptoms", "inhaler_use", "attack")
-        )
-        by_day: dict[date, list[KeptEntry]] = {}
-        for kept in entries:
-            by_day.setdefault(kept.entry.moment.local_date, []).append(kept)
-        self.days_written = len(by_day)
-        self.readings = self._readings(entries)
-        self.attacks = [
-            self._position(kept.entry.moment.local_date, kept.entry.moment.local)
-            for kept in entries
-            if kept.entry.kind == "attack"
-        ]
+        self._begin()
+        start = self.first_day
+        # A month at a time: a whole year of entries at once is more memory than the charts themselves.
+        while start <= self.last_day:
+            end = min(start + timedelta(days=_DAYS_AT_ONCE - 1), self.last_day)
+            self._read(start, end)
+            start = end + timedelta(days=1)
         self.plan_spans = self._plan_spans()
-        self.puffs = self._puff_bars(by_day)
-        self.symptoms = [
-            self._bar(day, _symptom_load(by_day.get(day, [])), "trends.symptoms_on") for day in self._days()
-        ]
-        self.adherence = self._adherence_bars(by_day)
         self.on_change()
+
+    def _begin(self) -> None:
+        inhalers = self._diary.clinic.inhalers()
+        self._relievers = [inhaler.id for inhaler in inhalers if inhaler.relieves]
+        self._controllers = [inhaler for inhaler in inhalers if inhaler.controls]
+        self._doses_expected = sum(inhaler.doses_per_day or 0 for inhaler in self._controllers)
+        self.days_written = 0
+        self.readings: list[Reading] = []
+        self.attacks: list[float] = []
+        self.puffs: list[DayBar] = []
+        self.symptoms: list[DayBar] = []
+        self.adherence: list[DayBar] = []
+
+    def _read(self, first: date, last: date) -> None:
+        by_day: dict[date, list[KeptEntry]] = {}
+        for kept in self._diary.journal.between(first, last, ("peak_flow", "symptoms", "inhaler_use", "attack")):
+            by_day.setdefault(kept.entry.moment.local_date, []).append(kept)
+            if kept.entry.kind == "peak_flow":
+                self.readings.append(self._reading(kept))
+            elif kept.entry.kind == "attack":
+                self.attacks.append(self._position(kept.entry.moment.local_date, kept.entry.moment.local))
+        self.days_written += len(by_day)
+        for number in range((last - first).days + 1):
+            day = first + timedelta(days=number)
+            entries = by_day.get(day, [])
+            puffs = float(sum(puffs_on_day(entries, one) for one in self._relievers)) if entries else None
+            self.puffs.append(self._bar(day, puffs, "trends.puffs_on"))
+            self.symptoms.append(self._bar(day, _symptom_load(entries), "trends.symptoms_on"))
+            self.adherence.append(self._bar(day, self._share_of_doses(entries), "trends.doses_on"))
+
+    def _share_of_doses(self, entries: list[KeptEntry]) -> float | None:
+        if not entries or not self._doses_expected:
+            return None
+        return 100 * sum(doses_taken(entries, inhaler) for inhaler in self._controllers) / self._doses_expected
 
     @property
     def is_empty(self) -> bool:
@@ -117,17 +141,12 @@ class Trends:
         whole = float((day - self.first_day).days)
         return whole if local is None else whole + (local.hour * 60 + local.minute) / 1440
 
-    def _readings(self, entries: list[KeptEntry]) -> list[Reading]:
-        readings = []
-        for kept in entries:
-            if kept.entry.kind != "peak_flow":
-                continue
-            moment = kept.entry.moment
-            best = max(kept.entry.value["blows_litres_per_min"])
-            zone = kept.entry.value.get("action_zone")
-            at_day = self._position(moment.local_date, moment.local)
-            readings.append(Reading(at_day, best, zone, partial(self._tell_reading, moment, best, zone)))
-        return readings
+    def _reading(self, kept: KeptEntry) -> Reading:
+        moment = kept.entry.moment
+        best = max(kept.entry.value["blows_litres_per_min"])
+        zone = kept.entry.value.get("action_zone")
+        at_day = self._position(moment.local_date, moment.local)
+        return Reading(at_day, best, zone, partial(self._tell_reading, moment, best, zone))
 
     def _tell_reading(self, moment: Moment, litres_per_min: int, zone: str | None) -> str:
         wording = self._diary.wording
@@ -166,30 +185,6 @@ class Trends:
     def _signed_position(self, plan: Plan) -> float:
         start = datetime.combine(self.first_day, time(), UTC)
         return (plan.signed_at - start).total_seconds() / 86_400
-
-    def _days(self) -> list[date]:
-        return [self.first_day + timedelta(days=number) for number in range(self.range_days)]
-
-    def _puff_bars(self, by_day: dict[date, list[KeptEntry]]) -> list[DayBar]:
-        relievers = [inhaler.id for inhaler in self._diary.clinic.inhalers() if inhaler.relieves]
-        bars = []
-        for day in self._days():
-            entries = by_day.get(day)
-            puffs = None if entries is None else float(sum(puffs_on_day(entries, one) for one in relievers))
-            bars.append(self._bar(day, puffs, "trends.puffs_on"))
-        return bars
-
-    def _adherence_bars(self, by_day: dict[date, list[KeptEntry]]) -> list[DayBar]:
-        controllers = [inhaler for inhaler in self._diary.clinic.inhalers() if inhaler.controls]
-        expected = sum(inhaler.doses_per_day or 0 for inhaler in controllers)
-        bars = []
-        for day in self._days():
-            entries = by_day.get(day)
-            share = None
-            if entries is not None and expected:
-                share = 100 * sum(doses_taken(entries, inhaler) for inhaler in controllers) / expected
-            bars.append(self._bar(day, share, "trends.doses_on"))
-        return bars
 
     def _bar(self, day: date, value: float | None, key: str) -> DayBar:
         return DayBar((day - self.first_day).days, value, partial(self._tell_bar, day, value, key))
