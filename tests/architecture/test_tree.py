@@ -114,3 +114,21 @@ def test_the_two_commands_of_the_readme_exist() -> None:
     for command in re.findall(r"^make ([a-z]+)", readme, re.M):
         assert re.search(rf"^{command}:", makefile, re.M), command
     assert {"demo", "test"} <= set(re.findall(r"^make ([a-z]+)", readme, re.M))
+
+
+def test_settings_folders_and_pictures_named_in_the_readme_exist() -> None:
+    readme = (PROJECT_ROOT / "README.md").read_text()
+    named = set(re.findall(r"\bSOOM_([A-Z_]+)", readme))
+    assert {name.lower() for name in named} <= set(Settings.model_fields)
+    for path in re.findall(r"\]\(([^):]+)\)|`((?:backend|ml|mobile_app|infra|tests)/[\w./]*)`", readme):
+        assert (PROJECT_ROOT / (path[0] or path[1])).exists(), path
+
+
+def test_the_readme_says_nothing_of_a_command_that_soom_does_not_have() -> None:
+    from typer.testing import CliRunner
+
+    from backend.cli import app
+
+    readme = (PROJECT_ROOT / "README.md").read_text()
+    for command in set(re.findall(r"^soom ([a-z]+)|`soom ([a-z]+)", readme, re.M)):
+        assert CliRunner().invoke(app, [command[0] or command[1], "--help"]).exit_code == 0, command
