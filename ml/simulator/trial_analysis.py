@@ -101,8 +101,13 @@ def odds_ratio(treated: Float64, control: Float64) -> tuple[float, float]:
     return float(a / (1 - a) / (b / (1 - b))), float(error)
 
 
-def hazard_ratio(treated: NDArray[np.int32], control: NDArray[np.int32], days: int) -> tuple[float, float]:
-    """Cox's hazard ratio of time to the first event (-1: none), two groups, by Newton's method on daily risk sets."""
+def hazard_ratio(
+    treated: NDArray[np.int32], control: NDArray[np.int32], days: int, *, matched: bool = False
+) -> tuple[float, float]:
+    """Cox's hazard ratio of time to the first event (-1: none), two groups, by Newton's method on daily risk sets.
+
+    With `matched`, entry i is the same patient in both groups and the standard error is the robust one over pairs.
+    """
 
     def daily(first: NDArray[np.int32]) -> tuple[Float64, Float64]:
         events = np.bincount(first[first >= 0], minlength=days)[:days].astype(float)
@@ -118,8 +123,16 @@ def hazard_ratio(treated: NDArray[np.int32], control: NDArray[np.int32], days: i
         score = (events_t - (events_t + events_c) * share).sum()
         information = ((events_t + events_c) * share * (1 - share)).sum()
         beta += score / information
-    # Not matched: an upper bound, since both groups share their chance events.
-    return float(np.exp(beta)), float(1 / np.sqrt(information))
+    if not matched:
+        return float(np.exp(beta)), float(1 / np.sqrt(information))
+    # Score residuals: what happened minus what the model expected up to the event or the end.
+    rise = (events_t + events_c) / (risk_t * np.exp(beta) + risk_c)
+    expected_t = np.cumsum(np.exp(beta) * (1 - share) * rise)
+    expected_c = np.cumsum(share * rise)
+    residual_t = np.where(treated >= 0, 1 - share[treated], 0) - expected_t[treated]
+    residual_c = expected_c[control] - np.where(control >= 0, share[control], 0)
+    error = np.sqrt(((residual_t + residual_c) ** 2).sum()) / information
+    return float(np.exp(beta)), float(error)
 
 
 def _compare(
@@ -140,7 +153,8 @@ def _compare(
         first_c = np.concatenate(
             [arms[name].first_day[comparison.reference_outcome][control] for name in comparison.reference]
         )
-        value, error = hazard_ratio(first_t, first_c, days)
+        same = np.array_equal(treated, control) and len(comparison.arms) == len(comparison.reference)
+        value, error = hazard_ratio(first_t, first_c, days, matched=same)
     else:
         outcome_t = _mean(arms, comparison.arms, comparison.outcome)[treated]
         outcome_c = _mean(arms, comparison.reference, comparison.reference_outcome)[control]

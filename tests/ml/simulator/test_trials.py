@@ -153,6 +153,23 @@ def test_a_hazard_ratio_is_found_again(true_ratio: float, seed: int) -> None:
     assert abs(np.log(value / true_ratio)) < 5 * error + 0.01
 
 
+def test_matching_narrows_the_error_of_a_hazard_ratio_as_far_as_the_pairs_agree() -> None:
+    rng = np.random.default_rng(8)
+
+    def estimate(shared: bool) -> tuple[float, float]:
+        luck = rng.exponential(1, 4000)
+        other = luck if shared else rng.exponential(1, 4000)
+        first_t, first_c = luck / 0.001, other / 0.002
+        days = [np.where(first < 365, first, -1).astype(np.int32) for first in (first_t, first_c)]
+        return hazard_ratio(days[0], days[1], 365, matched=True)
+
+    spread = np.std([np.log(estimate(shared=False)[0]) for _ in range(200)])
+    assert estimate(shared=False)[1] == pytest.approx(spread, rel=0.2)
+    shared_spread = np.std([np.log(estimate(shared=True)[0]) for _ in range(200)])
+    assert estimate(shared=True)[1] == pytest.approx(shared_spread, rel=0.2)
+    assert shared_spread < 0.8 * spread
+
+
 def test_a_poisson_regression_finds_its_coefficients_again() -> None:
     rng = np.random.default_rng(3)
     columns = rng.standard_normal((40_000, 2))
