@@ -6,7 +6,7 @@ import platform
 from pathlib import Path
 
 from mobile_app.data.credentials import AddressRefused, Invitation, server_address
-from mobile_app.device.desktop import DesktopClock, FileKeyStore, NoTelephone
+from mobile_app.device.desktop import DesktopClock, FileKeyStore, NoTelephone, NothingInTheWay
 from mobile_app.locales import Wording
 
 # Kivy would read our arguments, and write its log beside the user's other files.
@@ -42,7 +42,7 @@ def main() -> None:
 
     folder = Path(os.environ.get("SOOM_PHONE_DIR", "") or Path.home() / ".soom-phone")
     name = platform.node() or "desktop"
-    device = Device(DesktopClock(), FileKeyStore(folder / "keys"), NoTelephone(), "desktop", name)
+    device = Device(DesktopClock(), FileKeyStore(folder / "keys"), NoTelephone(), NothingInTheWay(), "desktop", name)
     SoomApp(folder, device, invitation).run()
 
 

@@ -8,8 +8,9 @@ def main() -> None:
     from android.storage import app_storage_path  # type: ignore[import-not-found]
 
     from mobile_app.app import Device, SoomApp
-    from mobile_app.device.android import AndroidClock, AndroidKeyStore, AndroidTelephone
+    from mobile_app.device.android import AndroidClock, AndroidKeyStore, AndroidReliability, AndroidTelephone
 
     folder = Path(app_storage_path()) / "soom"
-    device = Device(AndroidClock(), AndroidKeyStore(folder / "keys"), AndroidTelephone(), "android", "Android")
+    keys = AndroidKeyStore(folder / "keys")
+    device = Device(AndroidClock(), keys, AndroidTelephone(), AndroidReliability(), "android", "Android")
     SoomApp(folder, device).run()

@@ -23,7 +23,7 @@ from mobile_app.data.journal import Journal
 from mobile_app.data.seal import Seal, new_key
 from mobile_app.data.server import SoomServer
 from mobile_app.data.sync import BackgroundSync, Synchroniser, SyncReport
-from mobile_app.device.ports import Clock, KeyStore, Telephone
+from mobile_app.device.ports import Clock, KeyStore, Reliability, Telephone
 from mobile_app.locales import Wording
 from mobile_app.screens.add import AddScreen
 from mobile_app.screens.control_check import ControlCheckScreen
@@ -40,6 +40,7 @@ from mobile_app.screens.plan import MedicinesScreen, NewInhalerScreen, PlanScree
 from mobile_app.screens.preferences import PreferencesScreen
 from mobile_app.screens.puffs import PuffsScreen
 from mobile_app.screens.refused import RefusedScreen
+from mobile_app.screens.reliability import ReliabilityScreen
 from mobile_app.screens.symptoms import SymptomsScreen
 from mobile_app.screens.today import TodayScreen
 from mobile_app.screens.trends import TrendsScreen
@@ -68,7 +69,12 @@ from mobile_app.widgets.surface import Page
 
 MORE = [
     [("medicines", "lungs"), ("control_check", "clipboard-text-clock-outline")],
-    [("my_data", "folder-account-outline"), ("people", "account-group-outline"), ("preferences", "cog-outline")],
+    [
+        ("my_data", "folder-account-outline"),
+        ("people", "account-group-outline"),
+        ("reliability", "bell-check-outline"),
+        ("preferences", "cog-outline"),
+    ],
 ]
 _FORMS: dict[str, type[DiaryForm]] = {
     form.kind: form for form in (PeakFlowForm, SymptomsForm, PuffsForm, TriggerForm, AttackForm, NoteForm)
@@ -90,6 +96,7 @@ class Device:
     clock: Clock
     keys: KeyStore
     telephone: Telephone
+    reliability: Reliability
     platform: str
     name: str
 
@@ -327,7 +334,10 @@ class SoomApp(MDApp):
             ),
             "control_check": lambda: ControlCheckScreen(ControlCheck(diary), wording, self._shown_frame),
             "my_data": self._my_data,
-            "today": lambda: TodayScreen(Today(diary), self.truth, wording, self._shown_frame),
+            "reliability": lambda: ReliabilityScreen(self._device.reliability, wording),
+            "today": lambda: TodayScreen(
+                Today(diary, self._device.reliability), self.truth, wording, self._shown_frame
+            ),
             "diary": lambda: DayListScreen(DayList(diary), wording, self._shown_frame),
             "trends": lambda: TrendsScreen(Trends(diary), wording, self._shown_frame),
             "plan": lambda: PlanScreen(PlanPage(diary), wording, self._shown_frame),

@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from mobile_app.data.database import PhoneDatabase
 
@@ -113,6 +114,17 @@ class Credentials:
                 "refresh_token": tokens.refresh_token,
             },
         )
+
+    def renewal_attempt(self, tokens: Tokens) -> str:
+        """The id under which these tokens are renewed, kept before it is first sent.
+
+        When the answer is lost, asking again under the same id tells the server that this is no stolen token.
+        """
+        known = self._database.setting("renewal_attempt")
+        if known is None or known["refresh_token"] != tokens.refresh_token:
+            known = {"refresh_token": tokens.refresh_token, "id": str(uuid4())}
+            self._database.keep_setting("renewal_attempt", known)
+        return str(known["id"])
 
     def lost(self) -> None:
         """The server no longer accepts this phone; the diary stays."""

@@ -127,7 +127,9 @@ class SoomServer:
 
     def _renew(self, address: str, tokens: Tokens) -> Tokens:
         try:
-            wire = self._ask("POST", f"{address}/v1/token", {"refresh_token": tokens.refresh_token})
+            attempt_id = self._credentials.renewal_attempt(tokens)
+            body = {"refresh_token": tokens.refresh_token, "attempt_id": attempt_id}
+            wire = self._ask("POST", f"{address}/v1/token", body)
         except ServerRefused as refused:
             if refused.status != 401:
                 raise

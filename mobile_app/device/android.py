@@ -6,9 +6,12 @@ from typing import Any
 
 from jnius import autoclass
 
+from mobile_app.device.ports import ReliabilityCheck
+
 _KEY_NAME = "soom_secrets"
 _AES_MODE = "AES/GCM/NoPadding"
 _TAG_BITS = 128
+_ANDROID_12 = 31
 # What Android's AES/GCM puts in front.
 _NONCE_BYTES = 12
 
@@ -84,3 +87,36 @@ class AndroidTelephone:
         uri = autoclass("android.net.Uri").fromParts("tel", number, None)
         _activity().startActivity(intent(intent.ACTION_DIAL, uri))
         return True
+
+
+class AndroidReliability:
+    """Notification permission, exact alarms (off by default since Android 14), battery saving."""
+
+    def checks(self) -> list[ReliabilityCheck]:
+        """All three, as they stand now."""
+        activity = _activity()
+        context = autoclass("android.content.Context")
+        notices = activity.getSystemService(context.NOTIFICATION_SERVICE)
+        alarms = activity.getSystemService(context.ALARM_SERVICE)
+        power = activity.getSystemService(context.POWER_SERVICE)
+        asks_for_alarms = autoclass("android.os.Build$VERSION").SDK_INT >= _ANDROID_12
+        return [
+            ReliabilityCheck("notifications", bool(notices.areNotificationsEnabled())),
+            ReliabilityCheck("exact_alarms", not asks_for_alarms or bool(alarms.canScheduleExactAlarms())),
+            ReliabilityCheck("battery", bool(power.isIgnoringBatteryOptimizations(activity.getPackageName()))),
+        ]
+
+    def open_settings(self, code: str) -> None:
+        """Opens the page for one of the three."""
+        activity = _activity()
+        settings = autoclass("android.provider.Settings")
+        intent = autoclass("android.content.Intent")
+        if code == "notifications":
+            page = intent(settings.ACTION_APP_NOTIFICATION_SETTINGS)
+            page.putExtra(settings.EXTRA_APP_PACKAGE, activity.getPackageName())
+        elif code == "exact_alarms":
+            uri = autoclass("android.net.Uri").fromParts("package", activity.getPackageName(), None)
+            page = intent(settings.ACTION_REQUEST_SCHEDULE_EXACT_ALARM, uri)
+        else:
+            page = intent(settings.ACTION_IGNORE_BATTERY_OPTIMIZATION_SETTINGS)
+        activity.startActivity(page)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from mobile_app.device.ports import ReliabilityCheck
+
 
 class DesktopClock:
     """The system clock. The zone is looked up where Linux and macOS keep it."""
@@ -68,3 +70,14 @@ class NoTelephone:
     def dial(self, number: str) -> bool:
         """Never dials."""
         return False
+
+
+class NothingInTheWay:
+    """On a desk nothing puts Soom to sleep."""
+
+    def checks(self) -> list[ReliabilityCheck]:
+        """Nothing to look at."""
+        return []
+
+    def open_settings(self, code: str) -> None:
+        """There is no such page."""

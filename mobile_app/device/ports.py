@@ -1,5 +1,6 @@
 """What Soom needs from the machine it runs on. One adapter a platform; tests bring their own."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -37,4 +38,24 @@ class Telephone(Protocol):
 
     def dial(self, number: str) -> bool:
         """Shows the number ready to call; False where there is no telephone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityCheck:
+    """One thing the phone must allow so that a warning arrives: notifications, exact_alarms or battery."""
+
+    code: str
+    is_fine: bool
+
+
+class Reliability(Protocol):
+    """Whether the phone lets warnings and reminders through."""
+
+    def checks(self) -> list[ReliabilityCheck]:
+        """What was looked at; empty where nothing can stand in the way."""
+        ...
+
+    def open_settings(self, code: str) -> None:
+        """Opens the system's page where the person can change it."""
         ...

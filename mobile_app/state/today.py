@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from mobile_app.data.clinic import Forecast, Inhaler
 from mobile_app.data.entries import Entry
 from mobile_app.data.journal import KeptEntry
+from mobile_app.device.ports import Reliability
 from mobile_app.state.diary_form import inhaler_use
 from mobile_app.state.doses import ceiling, doses_taken, puffs_on_day
 from mobile_app.state.open_diary import OpenDiary
@@ -79,8 +80,9 @@ class ForecastCard:
 class Today:
     """Reads the day and does what a tap asks for; every tap can be undone."""
 
-    def __init__(self, diary: OpenDiary) -> None:
+    def __init__(self, diary: OpenDiary, reliability: Reliability) -> None:
         self._diary = diary
+        self._reliability = reliability
         self._undoable: Entry | None = None
         self.on_change: Callable[[], None] = lambda: None
         self._entries: list[KeptEntry] = []
@@ -153,6 +155,9 @@ class Today:
         if plan_page.plan is not None and plan_page.is_unread:
             text = self._diary.wording.say("plan.new_short", doctor=plan_page.plan.signed_by)
             news.append(News(text, "warm", "file-document-edit-outline", "plan"))
+        if any(not check.is_fine for check in self._reliability.checks()):
+            text = self._diary.wording.say("reliability.news")
+            news.append(News(text, "yellow", "bell-alert-outline", "reliability"))
         tones = {"red": ("red", "alert-circle-outline"), "amber": ("yellow", "alert-outline")}
         items = [item for item in self._diary.clinic.inbox() if item.resolved_at is None]
         for item in sorted(items, key=lambda one: one.level != "red"):

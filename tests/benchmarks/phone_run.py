@@ -72,10 +72,11 @@ def resident_megabytes() -> float:
 def soom(folder: Path) -> dict[str, float]:
     """Cold start, saves, trends, scrolling, memory."""
     from mobile_app.app import Device, SoomApp
-    from mobile_app.device.desktop import DesktopClock, FileKeyStore, NoTelephone
+    from mobile_app.device.desktop import DesktopClock, FileKeyStore, NoTelephone, NothingInTheWay
     from mobile_app.state.diary_form import PeakFlowForm
 
-    device = Device(DesktopClock(), FileKeyStore(folder / "keys"), NoTelephone(), "desktop", "benchmark")
+    keys = FileKeyStore(folder / "keys")
+    device = Device(DesktopClock(), keys, NoTelephone(), NothingInTheWay(), "desktop", "benchmark")
     app = SoomApp(folder, device)
     app._run_prepare()
     draw_frames(1)

@@ -45,10 +45,11 @@ import sys
 from kivy.base import EventLoop
 import mobile_app
 from mobile_app.app import Device, SoomApp
-from mobile_app.device.desktop import DesktopClock, FileKeyStore, NoTelephone
+from mobile_app.device.desktop import DesktopClock, FileKeyStore, NothingInTheWay, NoTelephone
 assert Path(mobile_app.__file__).is_relative_to(Path.cwd()), mobile_app.__file__
 folder = Path(sys.argv[1])
-app = SoomApp(folder, Device(DesktopClock(), FileKeyStore(folder / "keys"), NoTelephone(), "android", "staged"))
+keys = FileKeyStore(folder / "keys")
+app = SoomApp(folder, Device(DesktopClock(), keys, NoTelephone(), NothingInTheWay(), "android", "staged"))
 app._run_prepare()
 EventLoop.idle()
 print(app.frame.page_name)

@@ -4,6 +4,7 @@ import pytest
 
 from mobile_app.data.entries import Entry
 from mobile_app.data.sync import SyncReport
+from mobile_app.device.desktop import NothingInTheWay
 from mobile_app.locales import Wording
 from mobile_app.state.day_list import DayList
 from mobile_app.state.emergency import Emergency, emergency_number
@@ -36,7 +37,7 @@ def flag(diary: OpenDiary, red_flag: str) -> Entry:
 def test_without_a_reading_today_shows_the_last_one_and_no_zone(diary: OpenDiary, phone: Phone) -> None:
     measure(diary, 410)
     phone.clock.walk(days=1)
-    card = Today(diary).zone_card
+    card = Today(diary, NothingInTheWay()).zone_card
     assert (card.zone, card.headline) == ("none", "No peak flow yet today")
     assert card.detail == "Last: 410 L/min · Yesterday · Green zone"
 
@@ -46,7 +47,7 @@ def test_today_shows_the_zone_of_the_last_reading_with_the_plans_steps(
     diary: OpenDiary, litres_per_min: int, zone: str
 ) -> None:
     measure(diary, litres_per_min)
-    card = Today(diary).zone_card
+    card = Today(diary, NothingInTheWay()).zone_card
     assert card.zone == zone
     assert card.steps == papers()["plan"]["instructions"][zone]
     assert card.is_emergency is (zone == "red")
@@ -56,7 +57,7 @@ def test_a_green_reading_never_takes_back_a_warning_sign(diary: OpenDiary, phone
     flag(diary, "blue_lips")
     phone.clock.walk(hours=2)
     measure(diary, 480)
-    card = Today(diary).zone_card
+    card = Today(diary, NothingInTheWay()).zone_card
     assert card.zone == "red"
     assert card.is_emergency
     assert "blue lips" in card.detail
@@ -65,25 +66,25 @@ def test_a_green_reading_never_takes_back_a_warning_sign(diary: OpenDiary, phone
 def test_a_warning_sign_stands_over_midnight_and_ends_after_a_day(diary: OpenDiary, phone: Phone) -> None:
     flag(diary, "reliever_not_helping")
     phone.clock.walk(hours=23)
-    assert Today(diary).zone_card.is_emergency
+    assert Today(diary, NothingInTheWay()).zone_card.is_emergency
     phone.clock.walk(hours=2)
-    assert not Today(diary).zone_card.is_emergency
+    assert not Today(diary, NothingInTheWay()).zone_card.is_emergency
 
 
 def test_a_better_reading_ends_a_red_zone(diary: OpenDiary, phone: Phone) -> None:
     measure(diary, 200)
     phone.clock.walk(hours=1)
     measure(diary, 430)
-    assert Today(diary).zone_card.zone == "green"
+    assert Today(diary, NothingInTheWay()).zone_card.zone == "green"
 
 
 def test_a_deleted_warning_is_gone(diary: OpenDiary) -> None:
     diary.delete(flag(diary, "blue_lips"))
-    assert not Today(diary).zone_card.is_emergency
+    assert not Today(diary, NothingInTheWay()).zone_card.is_emergency
 
 
 def test_a_puff_is_one_tap_and_can_be_taken_back(diary: OpenDiary) -> None:
-    today = Today(diary)
+    today = Today(diary, NothingInTheWay())
     assert today.log_puff(RELIEVER_ID) == "1 puff of Ventolin saved"
     assert today.relievers[0].puffs_today == 1
     today.undo()
@@ -92,7 +93,7 @@ def test_a_puff_is_one_tap_and_can_be_taken_back(diary: OpenDiary) -> None:
 
 
 def test_the_ceiling_warns_before_it_is_reached_and_leads_to_help_when_it_is(diary: OpenDiary) -> None:
-    today = Today(diary)
+    today = Today(diary, NothingInTheWay())
     levels = []
     for _ in range(12):
         today.log_puff(RELIEVER_ID)
@@ -102,7 +103,7 @@ def test_the_ceiling_warns_before_it_is_reached_and_leads_to_help_when_it_is(dia
 
 
 def test_a_recalled_total_is_not_added_to_counted_puffs(diary: OpenDiary) -> None:
-    today = Today(diary)
+    today = Today(diary, NothingInTheWay())
     today.log_puff(RELIEVER_ID)
     diary.record("inhaler_use", {"inhaler_id": RELIEVER_ID, "puffs": 4, "source": "day_recall", "purpose": "relief"})
     today.refresh()
@@ -110,7 +111,7 @@ def test_a_recalled_total_is_not_added_to_counted_puffs(diary: OpenDiary) -> Non
 
 
 def test_doses_are_counted_and_never_above_the_prescription(diary: OpenDiary) -> None:
-    today = Today(diary)
+    today = Today(diary, NothingInTheWay())
     [card] = today.doses
     assert (card.inhaler.id, card.taken, card.expected) == (CONTROLLER_ID, 0, 2)
     for _ in range(3):
@@ -119,7 +120,7 @@ def test_doses_are_counted_and_never_above_the_prescription(diary: OpenDiary) ->
 
 
 def test_the_check_in_is_one_tap_when_well(diary: OpenDiary) -> None:
-    today = Today(diary)
+    today = Today(diary, NothingInTheWay())
     assert not today.checked_in
     today.feel_fine()
     assert today.checked_in
@@ -127,7 +128,7 @@ def test_the_check_in_is_one_tap_when_well(diary: OpenDiary) -> None:
 
 
 def test_the_forecast_is_said_in_people_with_its_reasons_and_source(diary: OpenDiary) -> None:
-    card = Today(diary).forecast_card
+    card = Today(diary, NothingInTheWay()).forecast_card
     assert card.level == "raised"
     assert "about 6" in card.detail
     assert len(card.reasons) == 2
@@ -136,7 +137,7 @@ def test_the_forecast_is_said_in_people_with_its_reasons_and_source(diary: OpenD
 
 def test_an_old_forecast_is_not_shown_as_if_it_were_fresh(diary: OpenDiary, phone: Phone) -> None:
     phone.clock.walk(days=4)
-    card = Today(diary).forecast_card
+    card = Today(diary, NothingInTheWay()).forecast_card
     assert card.level is None
     assert card.headline == "No fresh forecast"
 
@@ -144,7 +145,7 @@ def test_an_old_forecast_is_not_shown_as_if_it_were_fresh(diary: OpenDiary, phon
 def test_too_little_diary_means_no_number(diary: OpenDiary) -> None:
     forecast = {**papers()["forecast"], "status": "not_enough_data", "probability": None, "level": None}
     diary.clinic.absorb({"forecast": {**forecast, "diary_days": 3}})
-    card = Today(diary).forecast_card
+    card = Today(diary, NothingInTheWay()).forecast_card
     assert (card.level, card.headline) == (None, "Still learning you")
     assert card.detail.startswith("3 diary days")
 

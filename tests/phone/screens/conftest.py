@@ -10,6 +10,7 @@ from kivy.core.window import Window
 from mobile_app.app import Device, SoomApp
 from mobile_app.data.credentials import Invitation
 from mobile_app.device.desktop import FileKeyStore
+from mobile_app.device.ports import ReliabilityCheck
 from tests.fakes.soom_server import SoomServerFake
 from tests.phone.conftest import WalkedClock, papers
 from tests.phone.screens.hand import Hand
@@ -39,8 +40,27 @@ def telephone() -> DialledNumbers:
     return DialledNumbers()
 
 
+class Permissions:
+    """A phone whose permissions a test gives and takes."""
+
+    def __init__(self) -> None:
+        self.given = {"notifications": True, "exact_alarms": True, "battery": True}
+        self.opened: list[str] = []
+
+    def checks(self) -> list[ReliabilityCheck]:
+        return [ReliabilityCheck(code, is_fine) for code, is_fine in self.given.items()]
+
+    def open_settings(self, code: str) -> None:
+        self.opened.append(code)
+
+
 @pytest.fixture
-def start(tmp_path: Path, clock: WalkedClock, telephone: DialledNumbers) -> Iterator[Start]:
+def reliability() -> Permissions:
+    return Permissions()
+
+
+@pytest.fixture
+def start(tmp_path: Path, clock: WalkedClock, telephone: DialledNumbers, reliability: Permissions) -> Iterator[Start]:
     """Starts the app; a second start closes the first, as after a kill, and finds its files."""
     running: list[SoomApp] = []
 
@@ -60,7 +80,9 @@ def start(tmp_path: Path, clock: WalkedClock, telephone: DialledNumbers) -> Iter
     ) -> Hand:
         stop()
         Window.size = size
-        device = Device(clock, FileKeyStore(tmp_path / folder / "keys"), telephone, "desktop", "test phone")
+        device = Device(
+            clock, FileKeyStore(tmp_path / folder / "keys"), telephone, reliability, "desktop", "test phone"
+        )
         app = SoomApp(tmp_path / folder, device, invitation)
         for name, content in settings.items():
             app.keep_phone_setting(name, content)

@@ -26,7 +26,7 @@ def pages(diary: OpenDiary) -> dict[str, dict[str, Any]]:
     assert reading is not None
     plain = (
         "today diary trends plan more add peak_flow symptoms puffs trigger attack note medicines preferences "
-        "emergency refused enrol welcome intended_use consent people control_check my_data lock"
+        "emergency refused enrol welcome intended_use consent people control_check my_data lock reliability"
     )
     return {
         **{name: {} for name in plain.split()},

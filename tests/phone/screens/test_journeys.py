@@ -5,7 +5,7 @@ from mobile_app.widgets.press import Choice, Digit
 from tests.fakes.soom_server import SoomServerFake
 from tests.phone.conftest import WalkedClock, plan_wire
 from tests.phone.scenes import two_months
-from tests.phone.screens.conftest import Start
+from tests.phone.screens.conftest import Permissions, Start
 from tests.phone.screens.hand import Hand
 
 Clinic = tuple[SoomServerFake, str]
@@ -274,3 +274,17 @@ def test_a_red_zone_reading_at_night_without_a_network_warns_at_once_and_arrives
     enrolled.wait_for(lambda: enrolled.sees("All saved and sent"), "the reading is sent")
     [arrived] = fake.versions.values()
     assert arrived["body"]["action_zone"] == "red"
+
+
+def test_a_phone_that_holds_back_warnings_says_so_and_leads_to_the_setting(
+    start: Start, reliability: Permissions
+) -> None:
+    reliability.given["exact_alarms"] = False
+    hand = start(welcomed=True)
+    hand.tap("Warnings may not reach you")
+    hand.photo("reliability")
+    hand.tap("Open the setting")
+    assert reliability.opened == ["exact_alarms"]
+    reliability.given["exact_alarms"] = True
+    hand.show("today")
+    assert not hand.sees("Warnings may not reach you")
