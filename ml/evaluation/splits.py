@@ -31,7 +31,8 @@ def splits(data: StudyData, scheme: Scheme, folds: int, seed: int) -> Iterator[S
     if scheme == "patient_wise":
         if data.patients < folds:
             raise ValueError(f"{folds} folds need at least {folds} patients, not {data.patients}")
-        fold = np.random.default_rng(seed).permutation(data.patients) % folds
+        # Another stream than the folds inside training: with the same one, an inner fold could be the whole outer one.
+        fold = np.random.default_rng([seed, 2]).permutation(data.patients) % folds
         for number in range(folds):
             yield Split(f"fold {number + 1}", everyone & (fold != number), everyone & (fold == number))
     elif scheme == "leave_one_hospital_out":

@@ -138,6 +138,8 @@ def figures(data: StudyData, held: dict[str, Held], tested: Bool, seed: int) -> 
         replicates = weighted_aurocs(finite, label, patient, weights)
         found["auroc"] = asdict(interval(auroc(finite, label), replicates))
         found["within_patient_auroc"] = within_patient_auroc(finite, label, patient)
+        alarm_ranking = np.nan_to_num(scored.alarm_score[judged], nan=-50.0, neginf=-50.0)
+        found["within_patient_auroc_of_alarm_score"] = within_patient_auroc(alarm_ranking, label, patient)
         if scored.logit is not None:
             found["log_loss"] = log_loss(finite, label)
             found["share_of_attainable_log_loss_gain"] = (base_loss - found["log_loss"]) / (base_loss - oracle_loss)

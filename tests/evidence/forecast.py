@@ -104,6 +104,15 @@ def against_the_oracle(studies: list[Study]) -> Iterator[Figure]:
         goal="at least 0.80 of the oracle's",
         met=own >= 0.8 * best,
     )
+    alarm = mean(lambda study: study["contenders"][PRODUCT]["within_patient_auroc_of_alarm_score"]) - 0.5
+    yield figure(
+        "forecast.within_patient_auroc_of_alarm_score_above_half",
+        alarm,
+        "AUROC",
+        baseline=best,
+        goal="at least 0.80 of the oracle's",
+        met=alarm >= 0.8 * best,
+    )
     ratio = mean(lambda study: study["contenders"][PRODUCT]["calibration"]["observed_over_expected"])
     yield figure("forecast.observed_over_expected", ratio, "ratio", goal="0.9 to 1.1", met=0.9 <= ratio <= 1.1)
 

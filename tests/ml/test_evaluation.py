@@ -111,7 +111,9 @@ def test_no_row_is_learned_from_and_judged_on(data: StudyData, scheme: Scheme) -
 
 
 def test_a_study_finds_the_signal_and_its_report_can_be_read(data: StudyData, tmp_path: Path) -> None:
-    study = run_study(data, StudyPlan(folds=2, training=SMALL_PLAN, contenders=QUICK))
+    # The same seed and number of folds outside and inside once left an inner fold without a single row.
+    plan = StudyPlan(folds=SMALL_PLAN.folds, seed=SMALL_PLAN.seed, training=SMALL_PLAN, contenders=QUICK)
+    study = run_study(data, plan)
     contenders = study["contenders"]
     assert {*QUICK, "action_plan_yellow_or_red", "bioair_rule"} <= set(contenders)
     for name in (PRODUCT, LINEAR):
