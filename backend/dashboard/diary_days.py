@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, SQLModel, select
 
 from backend.clinical.peak_flow import Zone, ZoneThresholds, zone
@@ -13,6 +14,9 @@ from backend.dashboard.schemas import AttackOut, DiaryDay, PlanLines, ReadingOut
 from backend.diary.tables import Attack, Note, PeakFlow, Symptoms, TriggerExposure
 from backend.medication.tables import MOST_PUFFS, Inhaler, InhalerRole, InhalerUse, UseAmount, UsePurpose, UseSource
 from backend.patients.entry import Entry
+
+# Of an entry: what keeps it in order on the way from the phone.
+NOT_SHOWN = {"patient_id", "revision", "device_id", "deleted", "received_at", "change"}
 
 
 def diary_days(
@@ -28,12 +32,12 @@ def diary_days(
         return day
 
     def entries(kind: type[Entry]) -> Sequence[Any]:
-        """Rows with the columns of `kind`: of three years there are thousands, too many to map to objects."""
+        """Rows of what is shown of `kind`: of three years there are thousands, too many to map to objects."""
         table = SQLModel.metadata.tables[str(kind.__tablename__)]
         return (
             session.connection()
             .execute(
-                table.select()
+                sql_select(*(column for column in table.c if column.name not in NOT_SHOWN))
                 .where(
                     table.c.patient_id == patient_id,
                     ~table.c.deleted,

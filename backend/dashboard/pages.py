@@ -23,7 +23,6 @@ from backend.core.clock import Now
 from backend.core.database import DatabaseSession
 from backend.core.errors import TooManyAttempts
 from backend.dashboard import patient_view
-from backend.dashboard.diary_days import diary_days
 from backend.dashboard.enrolment import add_patient, new_code
 from backend.dashboard.roster import SPARKLINE_DAYS, roster
 from backend.dashboard.schemas import PatientIn, Show
@@ -253,15 +252,10 @@ def _code_page(request: Request, viewer: CurrentViewer, patient: Patient) -> Res
 @router.get("/patients/{patient_id}")
 def patient_page(viewer: CurrentViewer, patient_id: UUID) -> Response:
     patient = visible_patient(viewer.session, viewer.clinician, patient_id)
-    shown = patient_view.patient_view(viewer.session, patient, now=viewer.now, language=viewer.language)
-    today = patient_view.local_today(patient, viewer.now)
-    days = diary_days(
-        viewer.session,
-        patient.id,
-        first_day=date.fromordinal(today.toordinal() - LOG_DAYS + 1),
-        last_day=today,
-        plan=shown.plan,
+    shown, days = patient_view.patient_and_log(
+        viewer.session, patient, now=viewer.now, language=viewer.language, log_days=LOG_DAYS
     )
+    today = patient_view.local_today(patient, viewer.now)
     viewer.record("view_patient", [patient.id])
     return viewer.page(
         "patient.html",

@@ -39,6 +39,7 @@ from backend.risk.tables import Assessment
 
 ENDED_SHOWN_FOR = timedelta(days=30)
 AUDIT_PAGE_SIZE = 50
+WEEK_DAYS = 7
 
 
 def local_today(patient: Patient, now: datetime) -> date:
@@ -46,6 +47,13 @@ def local_today(patient: Patient, now: datetime) -> date:
 
 
 def patient_view(session: Session, patient: Patient, *, now: datetime, language: str) -> PatientOut:
+    return patient_and_log(session, patient, now=now, language=language, log_days=WEEK_DAYS)[0]
+
+
+def patient_and_log(
+    session: Session, patient: Patient, *, now: datetime, language: str, log_days: int
+) -> tuple[PatientOut, list[DiaryDay]]:
+    """The patient, and the days with any entry of the last `log_days`, at least a week: read once for both."""
     plan = plan_in_force(session, patient.id)
     today = local_today(patient, now)
     assessment = newest_assessment(session, patient.id)
@@ -58,14 +66,15 @@ def patient_view(session: Session, patient: Patient, *, now: datetime, language:
     ).first()
     newest = reading_out(reading, plan) if reading else None
     fresh = newest is not None and newest.taken_at > now - ZONE_FRESH
-    week = diary_days(session, patient.id, first_day=today - timedelta(days=6), last_day=today, plan=plan)
+    log = diary_days(session, patient.id, first_day=today - timedelta(days=log_days - 1), last_day=today, plan=plan)
+    week = [day for day in log if day.day > today - timedelta(days=WEEK_DAYS)]
     last_attack_on, attacks_12_months = session.exec(
         select(
             func.max(Attack.local_date), func.count().filter(col(Attack.local_date) > today - timedelta(days=365))
         ).where(Attack.patient_id == patient.id, col(Attack.deleted).is_(False))
     ).one()
     alerts = alerts_of(session, col(Patient.id) == patient.id, now=now, language=language)
-    return PatientOut(
+    shown = PatientOut(
         id=patient.id,
         display_name=patient.display_name,
         born_on=patient.born_on,
@@ -108,6 +117,7 @@ def patient_view(session: Session, patient: Patient, *, now: datetime, language:
         ],
         care_team=[clinician.name for clinician in care_team(session, patient.id)],
     )
+    return shown, log
 
 
 def week_summary(days: Sequence[DiaryDay]) -> WeekSummary:

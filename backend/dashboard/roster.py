@@ -231,5 +231,5 @@ def _day_bests(session: Session, ids: Sequence[UUID], now: datetime) -> dict[UUI
         .order_by(col(PeakFlow.patient_id), col(PeakFlow.local_date))
     )
     for patient_id, day, litres_per_min in found:
-        points[patient_id].append(DayBest(day=day, litres_per_min=litres_per_min))
+        points[patient_id].append(DayBest(day, litres_per_min or 0))
     return points

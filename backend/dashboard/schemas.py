@@ -1,5 +1,6 @@
 """What a clinician is shown. The pages render these same objects that `/v1/clinician/` answers as JSON."""
 
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -184,7 +185,9 @@ class NewestReading(BaseModel):
     fresh: bool
 
 
-class DayBest(BaseModel):
+# What comes in hundreds to an answer is made of plain dataclasses: the database has checked it already.
+@dataclass(frozen=True, slots=True)
+class DayBest:
     """The best reading of one local day."""
 
     day: date
@@ -234,7 +237,8 @@ class RosterOut(BaseModel):
     patients: list[RosterRow]
 
 
-class ReadingOut(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ReadingOut:
     """One session of blows. `zone` is the one the phone showed, or, `zone_from` "plan", that of the plan in force."""
 
     id: UUID
@@ -261,7 +265,8 @@ class AttackOut(BaseModel):
     source: str
 
 
-class DiaryDay(BaseModel):
+@dataclass(slots=True)
+class DiaryDay:
     """One local day of the patient. Null means not recorded, never "no".
 
     Puffs: those logged or sensed, or those recalled for the whole day, whichever is more. `..._at_most` is above the
@@ -270,20 +275,20 @@ class DiaryDay(BaseModel):
     """
 
     day: date
-    readings: list[ReadingOut] = Field(default_factory=list)
+    readings: list[ReadingOut] = field(default_factory=list)
     daytime_symptoms: bool | None = None
-    symptom_severity: int | None = Field(default=None, ge=0, le=3)
+    symptom_severity: Annotated[int, Field(ge=0, le=3)] | None = None
     night_waking: bool | None = None
     activity_limited: bool | None = None
-    red_flags: list[str] = Field(default_factory=list)
+    red_flags: list[str] = field(default_factory=list)
     reliever_puffs: int | None = None
     reliever_puffs_at_most: int | None = None
-    reliever_amounts: list[str] = Field(default_factory=list)
+    reliever_amounts: list[str] = field(default_factory=list)
     controller_puffs: int | None = None
-    controller_amounts: list[str] = Field(default_factory=list)
-    triggers: list[str] = Field(default_factory=list)
-    attacks: list[AttackOut] = Field(default_factory=list)
-    notes: list[str] = Field(default_factory=list)
+    controller_amounts: list[str] = field(default_factory=list)
+    triggers: list[str] = field(default_factory=list)
+    attacks: list[AttackOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class DiaryOut(BaseModel):
