@@ -1,6 +1,6 @@
 """What a clinician decides: answers of the checklist, a signed or rejected recommendation, a verdict on its outcome."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -25,10 +25,12 @@ from backend.recommendations.errors import (
     RecommendationNoLongerOpen,
     ReviewNotReady,
 )
+from backend.recommendations.making import benefit_of
 from backend.recommendations.outcome import window_before
+from backend.recommendations.picture import picture
 from backend.recommendations.records import Records, read_records
 from backend.recommendations.rules import CHECKLIST, CheckCode, direction_of, quiet_until, same_regimen, unanswered
-from backend.recommendations.schemas import ChecksIn, OptionOut, VerdictIn
+from backend.recommendations.schemas import BenefitOut, ChecksIn, OptionOut, VerdictIn
 from backend.recommendations.service import look_again
 from backend.recommendations.store import open_recommendation
 from backend.recommendations.tables import (
@@ -100,20 +102,23 @@ def sign_treatment(
         standing.closed_at = now
         session.add(standing)
         session.flush()
-    promised = chosen.benefit if chosen is not None and as_offered else None
-    session.add(
-        OutcomeReview(
-            patient_id=patient.id,
-            plan_version=plan.version,
-            recommendation_id=recommendation_id,
-            direction=direction.value,
-            way_back=_stored(before) if direction is Direction.DOWN else None,
-            due_on=draft.review_on,
-            before=window_before(records, today).model_dump(mode="json"),
-            promised=None if promised is None else promised.model_dump(mode="json"),
+    earlier = window_before(records, today)
+    # A first plan of somebody without a diary has nothing to be compared with.
+    if before is not None or earlier.diary_days:
+        promised = chosen.benefit if chosen is not None and as_offered else _expected(records, regimen, today)
+        session.add(
+            OutcomeReview(
+                patient_id=patient.id,
+                plan_version=plan.version,
+                recommendation_id=recommendation_id,
+                direction=direction.value,
+                way_back=_stored(before) if direction is Direction.DOWN else None,
+                due_on=draft.review_on,
+                before=earlier.model_dump(mode="json"),
+                promised=None if promised is None else promised.model_dump(mode="json"),
+            )
         )
-    )
-    session.flush()
+        session.flush()
     _record(session, clinician, patient, "treatment.signed", now, version=plan.version)
     look_again(session, [patient.id], now)
     return plan
@@ -152,6 +157,14 @@ def give_verdict(
     _record(session, clinician, patient, "treatment.reviewed", now, version=given.plan_version)
     look_again(session, [patient.id], now)
     return review
+
+
+def _expected(records: Records, regimen: Regimen, today: date) -> BenefitOut | None:
+    """Of a treatment that the clinician changed before signing, the model is asked anew; of none, nothing."""
+    found = picture(records, today, None)
+    if found is None or same_regimen(found.regimen, regimen):
+        return None
+    return benefit_of(records, found, regimen)
 
 
 def _chosen(standing: Recommendation | None, option: str | None) -> OptionOut | None:

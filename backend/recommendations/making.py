@@ -33,20 +33,30 @@ def order(records: Records, picture: Picture, options: Options) -> Advice:
     choices = {option.code: option.regimen for option in options.adjustments if option.regimen is not None}
     if not records.forecasting_consent:
         return Advice(AdviceStatus.NO_CONSENT)
-    return advise(
-        Asked(
-            diaries=records.columns.diaries,
-            patient_index=records.index,
-            as_of=picture.as_of,
-            age_years=picture.age_years,
-            treated=[Treated(since, regimen) for since, regimen in treated_since(records)],
-            options=choices,
-            severe_attacks_last_year=records.patient.severe_attacks_last_year,
-            eosinophils_per_microlitre=measured_value(records, MeasurementKind.BLOOD_EOSINOPHILS),
-            feno_ppb=measured_value(records, MeasurementKind.FENO),
-            technique_correct=records.standing_checks(picture.as_of).get(CheckCode.TECHNIQUE),
-        )
+    return advise(_asked(records, picture, choices))
+
+
+def _asked(records: Records, picture: Picture, choices: dict[str, Regimen]) -> Asked:
+    return Asked(
+        diaries=records.columns.diaries,
+        patient_index=records.index,
+        as_of=picture.as_of,
+        age_years=picture.age_years,
+        treated=[Treated(since, regimen) for since, regimen in treated_since(records)],
+        options=choices,
+        severe_attacks_last_year=records.patient.severe_attacks_last_year,
+        eosinophils_per_microlitre=measured_value(records, MeasurementKind.BLOOD_EOSINOPHILS),
+        feno_ppb=measured_value(records, MeasurementKind.FENO),
+        technique_correct=records.standing_checks(picture.as_of).get(CheckCode.TECHNIQUE),
     )
+
+
+def benefit_of(records: Records, picture: Picture, regimen: Regimen) -> BenefitOut | None:
+    """What the model expects of any regimen against the present one; None where it has nothing to say."""
+    if not records.forecasting_consent:
+        return None
+    found = advise(_asked(records, picture, {"keep": picture.regimen, "signed": regimen})).benefits.get("signed")
+    return None if found is None else BenefitOut.model_validate(asdict(found))
 
 
 def shown_options(picture: Picture, options: Options, advice: Advice) -> list[OptionOut]:
@@ -100,7 +110,8 @@ def _against(option: Adjustment, picture: Picture, benefit: BenefitOut | None) -
         if _band(option.regimen, picture.age_years) is DoseBand.HIGH:
             found.append("high_dose")
     if benefit is not None and option.direction is not Direction.KEEP:
-        if benefit.attacks_averted.low <= 0 and benefit.controlled_days_gained.low <= 0:
+        never_sure = benefit.attacks_averted.low <= 0 and benefit.controlled_days_gained.low <= 0
+        if never_sure and option.direction is not Direction.DOWN:
             found.append("benefit_uncertain")
     elif option.direction in {Direction.UP, Direction.SWITCH, Direction.CORRECT}:
         found.append("benefit_not_estimated")

@@ -54,8 +54,8 @@ def finish_due(session: Session, records: Records, today: date, now: datetime) -
     for review in due:
         began = signed[review.plan_version]
         # The next version ends what this one can be judged by.
-        ended = min([day for version, day in signed.items() if version > review.plan_version], default=today)
-        last_day = max(min(ended, today) - timedelta(days=1), began)
+        next_signed = min((day for version, day in signed.items() if version > review.plan_version), default=today)
+        last_day = max(min(next_signed, review.due_on, today) - timedelta(days=1), began)
         review.after = window(records, began, last_day).model_dump(mode="json")
         review.ready_at = now
         session.add(review)
