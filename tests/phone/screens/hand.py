@@ -8,12 +8,12 @@ from typing import Any
 
 from kivy.base import EventLoop
 from kivy.clock import Clock
+from kivy.graphics import ClearBuffers, ClearColor, Fbo, Scale, Translate
 from kivy.lang import Builder
 from kivy.tests.common import UnitTestTouch
 from kivy.uix.recycleview import RecycleView
 from kivy.uix.scrollview import ScrollView
 from kivy.uix.widget import Widget
-from PIL import Image
 
 from mobile_app.app import SoomApp
 from mobile_app.theme import look
@@ -129,12 +129,7 @@ class Hand:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         self.frames(8)
-        self.app.place.export_to_png(str(file))
-        paper = tuple(round(255 * part) for part in look.colour("paper")[:3])
-        with Image.open(file) as drawn:
-            ground = Image.new("RGB", drawn.size, paper)
-            ground.paste(drawn, mask=drawn.getchannel("A"))
-        ground.save(file)
+        _draw_on_paper(self.app.place, file)
 
     def tall_photo(self, name: str) -> None:
         """Photographs the page as far as it scrolls, one window at a time."""
@@ -155,6 +150,26 @@ class Hand:
             number += 1
         scroll.scroll_y = 1
         self.frames()
+
+
+def _draw_on_paper(place: Any, file: Path) -> None:
+    """What Widget.export_to_png does, but on the window's own colour: on nothing, every blend would come out wrong."""
+    above = place.parent.canvas if place.parent is not None else None
+    position = above.indexof(place.canvas) if above is not None else -1
+    if above is not None:
+        above.remove(place.canvas)
+    paper = Fbo(size=place.size, with_stencilbuffer=True)
+    with paper:
+        ClearColor(*look.colour("paper"))
+        ClearBuffers()
+        Scale(1, -1, 1)
+        Translate(-place.x, -place.y - place.height, 0)
+    paper.add(place.canvas)
+    paper.draw()
+    paper.texture.save(str(file), flipped=False)
+    paper.remove(place.canvas)
+    if above is not None:
+        above.insert(position, place.canvas)
 
 
 def _pass_a_frame() -> None:

@@ -7,32 +7,68 @@ import android.app.PendingIntent;
 import android.content.Context;
 import android.content.Intent;
 
-/** Draws notifications; the tag is the alarm's or alert's id, so that a repeat replaces the first. */
-final class Notices {
-    private static final String CHANNEL = "soom";
+/** Draws notifications; a second one with the same tag replaces the first. */
+public final class Notices {
+    private static final String ICON = "ic_notice";
 
     private Notices() {}
 
-    /** Shows a notification. Returns false when the person does not allow any. */
-    static boolean show(Context context, String tag, String title, String text) {
-        NotificationManager notices =
-                (NotificationManager) context.getSystemService(Context.NOTIFICATION_SERVICE);
-        if (!notices.areNotificationsEnabled()) {
+    /** Makes a channel, or gives it the name of another language; how loud it is, is then the person's to change. */
+    public static void channel(Context context, String id, String name, boolean loud) {
+        int importance = loud ? NotificationManager.IMPORTANCE_HIGH : NotificationManager.IMPORTANCE_DEFAULT;
+        manager(context).createNotificationChannel(new NotificationChannel(id, name, importance));
+    }
+
+    /** Takes a notification away, for instance when the dose is logged. */
+    public static void withdraw(Context context, String tag) {
+        manager(context).cancel(tag, 0);
+    }
+
+    /** Shows a notification. Returns false when the person does not allow any, or not on this channel. */
+    static boolean show(Context context, String channel, String tag, String title, String text, String messageId) {
+        NotificationManager notices = manager(context);
+        if (notices.getNotificationChannel(channel) == null) {
+            // A message on a channel that this version of the app does not know must still be heard.
+            channel(context, channel, "Soom", true);
+        }
+        boolean muted =
+                notices.getNotificationChannel(channel).getImportance() == NotificationManager.IMPORTANCE_NONE;
+        if (muted || !notices.areNotificationsEnabled()) {
             return false;
         }
-        notices.createNotificationChannel(
-                new NotificationChannel(CHANNEL, "Soom", NotificationManager.IMPORTANCE_HIGH));
-        Intent open = context.getPackageManager().getLaunchIntentForPackage(context.getPackageName());
-        PendingIntent tap = PendingIntent.getActivity(
-                context, 0, open, PendingIntent.FLAG_UPDATE_CURRENT | PendingIntent.FLAG_IMMUTABLE);
-        Notification notification = new Notification.Builder(context, CHANNEL)
-                .setSmallIcon(context.getApplicationInfo().icon)
+        Notification notification = new Notification.Builder(context, channel)
+                .setSmallIcon(icon(context))
                 .setContentTitle(title)
                 .setContentText(text)
-                .setContentIntent(tap)
+                .setStyle(new Notification.BigTextStyle().bigText(text))
+                .setVisibility(Notification.VISIBILITY_PRIVATE)
+                .setContentIntent(tap(context, tag, messageId))
                 .setAutoCancel(true)
                 .build();
-        notices.notify(tag, 1, notification);
+        notices.notify(tag, 0, notification);
         return true;
+    }
+
+    /** Opens the app and tells it what was tapped. */
+    private static PendingIntent tap(Context context, String tag, String messageId) {
+        Intent open = context.getPackageManager().getLaunchIntentForPackage(context.getPackageName());
+        open.putExtra("soom_tag", tag);
+        if (messageId != null) {
+            open.putExtra("message_id", messageId);
+        }
+        return PendingIntent.getActivity(
+                context,
+                tag.hashCode(),
+                open,
+                PendingIntent.FLAG_UPDATE_CURRENT | PendingIntent.FLAG_IMMUTABLE);
+    }
+
+    private static int icon(Context context) {
+        int drawn = context.getResources().getIdentifier(ICON, "drawable", context.getPackageName());
+        return drawn != 0 ? drawn : context.getApplicationInfo().icon;
+    }
+
+    private static NotificationManager manager(Context context) {
+        return (NotificationManager) context.getSystemService(Context.NOTIFICATION_SERVICE);
     }
 }

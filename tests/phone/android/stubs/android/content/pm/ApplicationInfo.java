@@ -1,5 +1,5 @@
 package android.content.pm;
 
 public class ApplicationInfo {
-    public int icon;
+    public int icon = 1;
 }

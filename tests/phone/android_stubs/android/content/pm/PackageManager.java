@@ -1,7 +1,0 @@
-package android.content.pm;
-
-import android.content.Intent;
-
-public abstract class PackageManager {
-    public abstract Intent getLaunchIntentForPackage(String name);
-}
