@@ -87,7 +87,7 @@ class Symbol(Label):
         return md_icons[icon] if icon else ""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def written(words: str, role: str, width: float, max_lines: int = 1) -> Any:
     """A texture of words in a role, white, cut with … at the width and lines; kept, since lists repeat themselves.
 
