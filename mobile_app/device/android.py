@@ -1,10 +1,8 @@
-"""Soom on Android, through pyjnius: the clock's zone, the key store, the dialler. Imported on Android only."""
+"""Soom on Android, through pyjnius: the clock's zone, the key store, the dialler, what may hold back a warning."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-from jnius import autoclass
 
 from mobile_app.device.ports import ReliabilityCheck
 
@@ -16,8 +14,16 @@ _ANDROID_12 = 31
 _NONCE_BYTES = 12
 
 
-def _activity() -> Any:
-    return autoclass("org.kivy.android.PythonActivity").mActivity
+def java_class(name: str) -> Any:
+    """A Java class through pyjnius, which exists on Android only and is therefore imported late."""
+    from jnius import autoclass
+
+    return autoclass(name)
+
+
+def activity() -> Any:
+    """The window of the app, which is also the context that Android asks for everywhere."""
+    return java_class("org.kivy.android.PythonActivity").mActivity
 
 
 class AndroidClock:
@@ -29,7 +35,7 @@ class AndroidClock:
 
     def time_zone(self) -> str:
         """The IANA zone of the phone."""
-        return str(autoclass("java.util.TimeZone").getDefault().getID())
+        return str(java_class("java.util.TimeZone").getDefault().getID())
 
 
 class AndroidKeyStore:
@@ -45,14 +51,14 @@ class AndroidKeyStore:
             sealed = (self._folder / name).read_bytes()
         except FileNotFoundError:
             return None
-        cipher = autoclass("javax.crypto.Cipher").getInstance(_AES_MODE)
-        specification = autoclass("javax.crypto.spec.GCMParameterSpec")(_TAG_BITS, sealed[:_NONCE_BYTES])
+        cipher = java_class("javax.crypto.Cipher").getInstance(_AES_MODE)
+        specification = java_class("javax.crypto.spec.GCMParameterSpec")(_TAG_BITS, sealed[:_NONCE_BYTES])
         cipher.init(cipher.DECRYPT_MODE, self._key(), specification)
         return bytes(cipher.doFinal(sealed[_NONCE_BYTES:]))
 
     def write(self, name: str, secret: bytes) -> None:
         """Seals and replaces the file in one step."""
-        cipher = autoclass("javax.crypto.Cipher").getInstance(_AES_MODE)
+        cipher = java_class("javax.crypto.Cipher").getInstance(_AES_MODE)
         cipher.init(cipher.ENCRYPT_MODE, self._key())
         fresh = self._folder / f"{name}.new"
         fresh.write_bytes(bytes(cipher.getIV()) + bytes(cipher.doFinal(secret)))
@@ -63,16 +69,16 @@ class AndroidKeyStore:
         (self._folder / name).unlink(missing_ok=True)
 
     def _key(self) -> Any:
-        store = autoclass("java.security.KeyStore").getInstance("AndroidKeyStore")
+        store = java_class("java.security.KeyStore").getInstance("AndroidKeyStore")
         store.load(None)
         if not store.containsAlias(_KEY_NAME):
-            properties = autoclass("android.security.keystore.KeyProperties")
-            builder = autoclass("android.security.keystore.KeyGenParameterSpec$Builder")(
+            properties = java_class("android.security.keystore.KeyProperties")
+            builder = java_class("android.security.keystore.KeyGenParameterSpec$Builder")(
                 _KEY_NAME, properties.PURPOSE_ENCRYPT | properties.PURPOSE_DECRYPT
             )
             builder.setBlockModes([properties.BLOCK_MODE_GCM])
             builder.setEncryptionPaddings([properties.ENCRYPTION_PADDING_NONE])
-            generator = autoclass("javax.crypto.KeyGenerator").getInstance("AES", "AndroidKeyStore")
+            generator = java_class("javax.crypto.KeyGenerator").getInstance("AES", "AndroidKeyStore")
             generator.init(builder.build())
             generator.generateKey()
         return store.getKey(_KEY_NAME, None)
@@ -83,9 +89,9 @@ class AndroidTelephone:
 
     def dial(self, number: str) -> bool:
         """Shows the number ready to call."""
-        intent = autoclass("android.content.Intent")
-        uri = autoclass("android.net.Uri").fromParts("tel", number, None)
-        _activity().startActivity(intent(intent.ACTION_DIAL, uri))
+        intent = java_class("android.content.Intent")
+        uri = java_class("android.net.Uri").fromParts("tel", number, None)
+        activity().startActivity(intent(intent.ACTION_DIAL, uri))
         return True
 
 
@@ -94,29 +100,29 @@ class AndroidReliability:
 
     def checks(self) -> list[ReliabilityCheck]:
         """All three, as they stand now."""
-        activity = _activity()
-        context = autoclass("android.content.Context")
-        notices = activity.getSystemService(context.NOTIFICATION_SERVICE)
-        alarms = activity.getSystemService(context.ALARM_SERVICE)
-        power = activity.getSystemService(context.POWER_SERVICE)
-        asks_for_alarms = autoclass("android.os.Build$VERSION").SDK_INT >= _ANDROID_12
+        window = activity()
+        context = java_class("android.content.Context")
+        notices = window.getSystemService(context.NOTIFICATION_SERVICE)
+        alarms = window.getSystemService(context.ALARM_SERVICE)
+        power = window.getSystemService(context.POWER_SERVICE)
+        asks_for_alarms = java_class("android.os.Build$VERSION").SDK_INT >= _ANDROID_12
         return [
             ReliabilityCheck("notifications", bool(notices.areNotificationsEnabled())),
             ReliabilityCheck("exact_alarms", not asks_for_alarms or bool(alarms.canScheduleExactAlarms())),
-            ReliabilityCheck("battery", bool(power.isIgnoringBatteryOptimizations(activity.getPackageName()))),
+            ReliabilityCheck("battery", bool(power.isIgnoringBatteryOptimizations(window.getPackageName()))),
         ]
 
     def open_settings(self, code: str) -> None:
         """Opens the page for one of the three."""
-        activity = _activity()
-        settings = autoclass("android.provider.Settings")
-        intent = autoclass("android.content.Intent")
+        window = activity()
+        settings = java_class("android.provider.Settings")
+        intent = java_class("android.content.Intent")
         if code == "notifications":
             page = intent(settings.ACTION_APP_NOTIFICATION_SETTINGS)
-            page.putExtra(settings.EXTRA_APP_PACKAGE, activity.getPackageName())
+            page.putExtra(settings.EXTRA_APP_PACKAGE, window.getPackageName())
         elif code == "exact_alarms":
-            uri = autoclass("android.net.Uri").fromParts("package", activity.getPackageName(), None)
+            uri = java_class("android.net.Uri").fromParts("package", window.getPackageName(), None)
             page = intent(settings.ACTION_REQUEST_SCHEDULE_EXACT_ALARM, uri)
         else:
             page = intent(settings.ACTION_IGNORE_BATTERY_OPTIMIZATION_SETTINGS)
-        activity.startActivity(page)
+        window.startActivity(page)

@@ -1,5 +1,6 @@
 """What Soom needs from the machine it runs on. One adapter a platform; tests bring their own."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -58,4 +59,88 @@ class Reliability(Protocol):
 
     def open_settings(self, code: str) -> None:
         """Opens the system's page where the person can change it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A notification at a time on the wall of wherever the phone is then; after the window it is of no use."""
+
+    id: str
+    due: datetime
+    """Local time without a zone."""
+    window_minutes: int
+    channel: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmNote:
+    """What happened while Soom was closed: shown, missed (too late) or not_permitted; received for a push."""
+
+    at: datetime
+    """Aware, in UTC."""
+    event: str
+    id: str
+    """Of the alarm; of the inbox message when a push was received."""
+
+
+class Alarms(Protocol):
+    """Alarms that the system keeps and shows with Soom closed, and the account of what became of each."""
+
+    def arm(self, alarm: Alarm) -> bool:
+        """Keeps the alarm in place of one with the same id. False: the system may be late by minutes."""
+        ...
+
+    def cancel(self, alarm_id: str) -> None:
+        """Forgets the alarm, and takes its notification away if it is shown."""
+        ...
+
+    def waiting(self) -> set[str]:
+        """Ids of the alarms that are still to come."""
+        ...
+
+    def rearm(self) -> None:
+        """To be called when Soom starts: a forced stop makes the system forget every alarm."""
+        ...
+
+    def notes(self) -> list[AlarmNote]:
+        """What happened and is not settled yet, oldest first."""
+        ...
+
+    def settle(self, notes: list[AlarmNote]) -> None:
+        """These are written down for good and need not be told again."""
+        ...
+
+
+class Notifier(Protocol):
+    """The ways in which notifications reach the person: channels, the push service, a tap."""
+
+    def name_channels(self, names: dict[str, str]) -> None:
+        """Makes the channels ``urgent``, ``messages`` and ``reminders``, or renames them for another language."""
+        ...
+
+    def ask_permission(self) -> None:
+        """Shows the system's question; once it was refused, only the settings help (see Reliability)."""
+        ...
+
+    def push_token(self) -> str | None:
+        """The address of this phone at the push service, or None."""
+        ...
+
+    def tapped(self) -> str | None:
+        """The inbox message or alarm whose notification opened Soom, once; then None."""
+        ...
+
+
+class Owner(Protocol):
+    """The phone's own check, by finger or face, of who holds it."""
+
+    def can_be_asked(self) -> bool:
+        """False where there is no such check; a PIN is always another way."""
+        ...
+
+    def ask(self, title: str, other_way: str, answer: Callable[[bool], None]) -> None:
+        """Shows the system's dialogue. The answer may come on another thread than the UI's."""
         ...

@@ -11,6 +11,7 @@ import java.util.Map;
 /** Alarms that outlive Python: each is kept until it was shown, cancelled or missed, and every end is noted. */
 public final class Alarms {
     private static final String KEPT = "org.soom.phone.alarms";
+    private static final long EARLY_MILLIS = 60_000L;
 
     private Alarms() {}
 
@@ -60,7 +61,10 @@ public final class Alarms {
         }
         long now = System.currentTimeMillis();
         Alarm alarm = Alarm.unpacked(id, packed);
-        if (alarm.endsAtMillis() < now) {
+        if (alarm.dueAtMillis() - now > EARLY_MILLIS) {
+            // The zone was left a moment ago and the alarm is still armed for the old one.
+            armKept(context, alarm);
+        } else if (alarm.endsAtMillis() < now) {
             end(context, alarm, "missed", now);
         } else if (Notices.show(context, alarm.channel, id, alarm.title, alarm.text, null)) {
             end(context, alarm, "shown", now);

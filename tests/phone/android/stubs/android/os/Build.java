@@ -2,7 +2,7 @@ package android.os;
 
 public class Build {
     public static class VERSION {
-        public static final int SDK_INT = Integer.getInteger("sdk", 35);
+        public static final int SDK_INT = 35;
     }
 
     public static class VERSION_CODES {
