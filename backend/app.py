@@ -9,9 +9,9 @@ from backend.core.clock import Clock, utc_now
 from backend.core.database import connect, database_url, session_maker
 from backend.core.settings import Settings
 from backend.core.web import SecurityHeaders, UnpackGzip, add_error_rendering
+from backend.dashboard import hand_over_pages, hand_over_routes, treatment_pages, treatment_routes
 from backend.dashboard import pages as dashboard_pages
 from backend.dashboard import routes as dashboard
-from backend.dashboard import treatment_pages, treatment_routes
 from backend.dashboard.error_pages import add_error_pages
 from backend.sync import routes as sync
 
@@ -35,7 +35,9 @@ def build_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> Fa
     app.include_router(sync.router)
     app.include_router(dashboard.router)
     app.include_router(treatment_routes.router)
+    app.include_router(hand_over_routes.router)
     app.include_router(dashboard_pages.router)
+    app.include_router(hand_over_pages.router)
     app.include_router(treatment_pages.router)
     app.mount("/static", dashboard_pages.static_files(), name="static")
     return app

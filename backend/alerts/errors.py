@@ -1,4 +1,4 @@
-"""Why an alert could not be acknowledged."""
+"""Why an alert could not be acknowledged or handed over."""
 
 from backend.core.errors import SoomError
 

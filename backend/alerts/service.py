@@ -1,4 +1,4 @@
-"""Raises, changes and ends alerts, and lets a clinician acknowledge one. Callers commit."""
+"""Raises, changes and ends alerts, and lets a clinician acknowledge one or hand it over. Callers commit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ from backend.core import audit
 from backend.core.audit import ActorKind
 from backend.notifications import service as notifications
 from backend.notifications.tables import MessageKind, MessageLevel
+from backend.patients.hand_over import hand_over
 
 NOTE_LENGTH = 2000
 
@@ -101,6 +102,24 @@ def acknowledge(session: Session, clinician: Clinician, alert_id: UUID, note: st
         patient_ids=[alert.patient_id],
         detail={"alert_id": str(alert.id)},
     )
+    return alert
+
+
+def hand_over_alert(
+    session: Session, clinician: Clinician, alert_id: UUID, to: UUID, *, note: str, days: int, now: datetime
+) -> Alert:
+    """Give the alert to a colleague, who sees the patient for `days` days.
+
+    Raises NotFound, AlertAlreadyResolved or ColleagueUnknown.
+    """
+    alert = store.locked_visible_alert(session, clinician, alert_id)
+    if alert.state == AlertState.RESOLVED:
+        raise AlertAlreadyResolved
+    handed = hand_over(
+        session, clinician, to, [alert.patient_id], note=note, days=days, now=now, action="hand_over_alert"
+    )
+    alert.hand_over_id = handed.id
+    session.flush()
     return alert
 
 

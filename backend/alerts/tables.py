@@ -59,5 +59,7 @@ class Alert(SQLModel, table=True):
     acknowledged_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
     acknowledged_by: UUID | None = Field(default=None, foreign_key="clinician.id")
     acknowledgement_note: str | None = None
+    # The newest hand-over of this alert to a colleague.
+    hand_over_id: UUID | None = Field(default=None, foreign_key="hand_over.id")
     resolved_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
     resolved_because: str | None = None

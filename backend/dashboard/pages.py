@@ -24,16 +24,17 @@ from backend.core.database import DatabaseSession
 from backend.core.errors import TooManyAttempts
 from backend.dashboard import patient_view
 from backend.dashboard.enrolment import add_patient, new_code
+from backend.dashboard.hand_overs import one_alert_out
 from backend.dashboard.roster import SPARKLINE_DAYS, roster
 from backend.dashboard.schemas import PatientIn, Show
 from backend.dashboard.story import story
 from backend.dashboard.templating import LANGUAGE_COOKIE, STATIC, language_of, page
 from backend.dashboard.translations import LANGUAGES, translator
 from backend.dashboard.viewer import CurrentViewer, refuse_foreign_origin, set_session_cookie
-from backend.dashboard.views import alert_out
 from backend.dashboard.words import words
 from backend.patients.store import visible_patient, visible_to
 from backend.patients.tables import Patient
+from backend.recommendations.store import open_recommendation
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -264,6 +265,7 @@ def patient_page(viewer: CurrentViewer, patient_id: UUID) -> Response:
         today=today,
         days=days[::-1],
         log_days=LOG_DAYS,
+        decision_waiting=open_recommendation(viewer.session, patient.id) is not None,
         story=story(shown, words(viewer.language), now=viewer.now, today=today),
     )
 
@@ -296,6 +298,5 @@ def acknowledge_alert(
 ) -> Response:
     """Answers the alert's card anew; `named` says that the card names its patient, as on the page of all alerts."""
     alert = alerts.acknowledge(viewer.session, viewer.clinician, alert_id, note.strip() or None, viewer.now)
-    patient = visible_patient(viewer.session, viewer.clinician, alert.patient_id)
-    card = alert_out(alert, patient, viewer.clinician.name, viewer.language)
+    card = one_alert_out(viewer.session, alert, viewer.language)
     return viewer.page("alert_card.html", section="alerts", alert=card, named=named, just_acknowledged=True)

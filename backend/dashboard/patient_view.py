@@ -12,6 +12,7 @@ from backend.accounts.tables import Clinician, Device, EnrolmentCode
 from backend.alerts.tables import Alert, AlertState
 from backend.core.audit import ActorKind, AuditEntry
 from backend.dashboard.diary_days import diary_days, reading_out
+from backend.dashboard.hand_overs import hand_overs_of
 from backend.dashboard.roster import ZONE_FRESH
 from backend.dashboard.schemas import (
     AlertOut,
@@ -194,7 +195,10 @@ def alerts_of(session: Session, patients: ColumnElement[bool], *, now: datetime,
         )
         .order_by(col(Alert.acknowledged_at).is_not(None), col(Alert.level).desc(), col(Alert.triggered_at).desc())
     ).all()
-    shown: list[AlertOut] = [alert_out(alert, patient, name, language) for alert, patient, name in found]
+    handed = hand_overs_of(session, [alert for alert, _, _ in found])
+    shown: list[AlertOut] = [
+        alert_out(alert, patient, name, handed.get(alert.id), language) for alert, patient, name in found
+    ]
     ended = [alert for alert in shown if alert.resolved_at is not None]
     return AlertsOut(
         open=[alert for alert in shown if alert.resolved_at is None],

@@ -1,4 +1,4 @@
-"""The roster: every patient of a clinician, the most urgent first. Six queries, whatever the number of patients."""
+"""The roster: every patient of a clinician, the most urgent first. Few queries, whatever the number of patients."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,12 +9,23 @@ from uuid import UUID
 from sqlalchemy import CTE, Select, and_, case, func, or_, true
 from sqlalchemy import select as sql_select
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from backend.accounts.tables import Clinician
 from backend.alerts.tables import Alert, AlertState
 from backend.clinical.peak_flow import Zone
-from backend.dashboard.schemas import DayBest, NewestReading, PlanLines, RosterOut, RosterRow, Show, Urgency
+from backend.dashboard.hand_overs import hand_overs_of
+from backend.dashboard.schemas import (
+    DayBest,
+    HandOverOut,
+    NewestReading,
+    PlanLines,
+    RosterOut,
+    RosterRow,
+    Show,
+    Urgency,
+)
 from backend.dashboard.views import alert_out, forecast_out
 from backend.diary.tables import PeakFlow
 from backend.patients.store import visible_to
@@ -53,13 +64,23 @@ def roster(
         counts, urgencies = _one_page(session, standings, show, page, page_size)
     ids = list(urgencies)
     patients, plans, points = _patients(session, ids), _plan_lines(session, ids), _day_bests(session, ids, now)
+    handed = hand_overs_of(session, [alert for _, alert, _ in patients.values() if alert])
     return RosterOut(
         page=page,
         pages=pages,
         total=counts[show],
         counts=counts,
         patients=[
-            _row(*patients[one], urgencies[one], plans.get(one), points[one], now=now, language=language) for one in ids
+            _row(
+                *patients[one],
+                urgencies[one],
+                plans.get(one),
+                points[one],
+                handed.get(alert.id) if (alert := patients[one][1]) else None,
+                now=now,
+                language=language,
+            )
+            for one in ids
         ],
     )
 
@@ -148,15 +169,21 @@ def _one_page(
 def _patients(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[Patient, Alert | None, Assessment | None]]:
     """Each patient with the open alert and the newest assessment, where there is one."""
     open_alert = and_(col(Alert.patient_id) == col(Patient.id), col(Alert.state) != AlertState.RESOLVED.value)
-    found = session.exec(select(Patient, Alert).join(Alert, open_alert, isouter=True).where(col(Patient.id).in_(ids)))
-    newest = session.exec(
-        select(Assessment)
-        .where(col(Assessment.patient_id).in_(ids))
-        .ext(distinct_on(col(Assessment.patient_id)))
-        .order_by(col(Assessment.patient_id), col(Assessment.as_of).desc())
+    of_patient = aliased(Assessment)
+    newest = (
+        select(of_patient.id)
+        .where(of_patient.patient_id == Patient.id)
+        .order_by(col(of_patient.as_of).desc())
+        .limit(1)
+        .scalar_subquery()
     )
-    assessments = {assessment.patient_id: assessment for assessment in newest}
-    return {patient.id: (patient, alert, assessments.get(patient.id)) for patient, alert in found}
+    found = session.exec(
+        select(Patient, Alert, Assessment)
+        .join(Alert, open_alert, isouter=True)
+        .join(Assessment, col(Assessment.id) == newest, isouter=True)
+        .where(col(Patient.id).in_(ids))
+    )
+    return {patient.id: (patient, alert, assessment) for patient, alert, assessment in found}
 
 
 def _row(
@@ -166,6 +193,7 @@ def _row(
     urgency: Urgency,
     plan: PlanLines | None,
     points: list[DayBest],
+    handed: HandOverOut | None,
     *,
     now: datetime,
     language: str,
@@ -185,7 +213,7 @@ def _row(
         forecast=forecast_out(assessment, language) if assessment else None,
         last_entry_at=last_entry_at,
         silent=last_entry_at is not None and last_entry_at <= now - SILENT_AFTER,
-        alert=alert_out(alert, patient, None, language) if alert else None,
+        alert=alert_out(alert, patient, None, handed, language) if alert else None,
         peak_flow_30_days=points,
         plan=plan,
     )

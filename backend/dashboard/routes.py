@@ -15,6 +15,7 @@ from backend.core.clock import Now
 from backend.core.database import DatabaseSession
 from backend.core.errors import FieldError, InvalidFields
 from backend.dashboard import enrolment, patient_view
+from backend.dashboard.hand_overs import one_alert_out
 from backend.dashboard.roster import PAGE_SIZE, roster
 from backend.dashboard.schemas import (
     AcknowledgeIn,
@@ -33,7 +34,6 @@ from backend.dashboard.schemas import (
     SignInIn,
 )
 from backend.dashboard.viewer import CurrentViewer, refuse_foreign_origin, set_session_cookie
-from backend.dashboard.views import alert_out
 from backend.patients.store import visible_patient, visible_to
 from backend.patients.tables import Language, Patient
 
@@ -155,8 +155,7 @@ def list_alerts(viewer: CurrentViewer) -> AlertsOut:
 def acknowledge_alert(viewer: CurrentViewer, alert_id: UUID, body: AcknowledgeIn) -> AlertOut:
     """Say that you have seen it. A repeat with the same note changes nothing."""
     alert = alerts.acknowledge(viewer.session, viewer.clinician, alert_id, body.note, viewer.now)
-    patient = visible_patient(viewer.session, viewer.clinician, alert.patient_id)
-    return alert_out(alert, patient, viewer.clinician.name, viewer.language)
+    return one_alert_out(viewer.session, alert, viewer.language)
 
 
 def _json(body: BaseModel) -> Response:

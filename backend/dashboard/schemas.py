@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from backend.alerts.rules import Cause, Level
 from backend.alerts.tables import AlertState
 from backend.clinical.peak_flow import Zone
+from backend.patients.hand_over import MOST_DAYS
 from backend.patients.tables import Language, Purpose, Sex
 from backend.risk.tables import ForecastStatus, RiskLevel
 
@@ -108,6 +109,67 @@ class ForecastOut(BaseModel):
     model_version: str | None
 
 
+class HandOverOut(BaseModel):
+    """A colleague covers patients from `began_at` to `ends_at`."""
+
+    id: UUID
+    from_name: str
+    to_name: str
+    note: str
+    began_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "3e4c6a52-58a4-4c7e-9d0b-0f6de1a4f2a1",
+                    "from_name": "Dr Kim",
+                    "to_name": "Dr Park",
+                    "note": "On leave; 이서준 may need a call on Monday.",
+                    "began_at": "2026-11-20T12:00:00Z",
+                    "ends_at": "2026-11-27T12:00:00Z",
+                    "ended_at": None,
+                }
+            ]
+        }
+    )
+
+
+class RunningHandOverOut(HandOverOut):
+    """`patients`: how many the colleague sees by it. `mine`: the caller gave it, and did not receive it."""
+
+    patients: int
+    mine: bool
+
+
+class ColleagueOut(BaseModel):
+    id: UUID
+    name: str
+
+
+class HandOverIn(Strict):
+    """To whom, for how many days from now, and what the colleague must know."""
+
+    to: UUID
+    days: Annotated[int, Field(ge=1, le=MOST_DAYS)]
+    note: Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "to": "8b0f0b7e-3d54-4f0e-8d6e-5b8b0f2f9a77",
+                    "days": 7,
+                    "note": "On leave; 이서준 may need a call on Monday.",
+                }
+            ]
+        },
+    )
+
+
 class AlertOut(BaseModel):
     id: UUID
     patient_id: UUID
@@ -123,6 +185,7 @@ class AlertOut(BaseModel):
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     acknowledgement_note: str | None
+    hand_over: HandOverOut | None
     resolved_at: datetime | None
     resolved_because: str | None
 
@@ -151,6 +214,7 @@ class AlertOut(BaseModel):
                     "acknowledged_at": None,
                     "acknowledged_by": None,
                     "acknowledgement_note": None,
+                    "hand_over": None,
                     "resolved_at": None,
                     "resolved_because": None,
                 }

@@ -22,7 +22,7 @@ from backend.core.errors import SoomError
 from backend.core.heartbeat import SILENT_AFTER, WorkerHeartbeat
 from backend.core.settings import Settings
 from backend.dashboard.templating import language_of, page
-from backend.patients.store import visible_to
+from backend.patients.store import end_due_covers, visible_to
 from backend.patients.tables import Patient
 
 
@@ -88,10 +88,10 @@ class Viewer:
         return str(name), int(count or 0), seen_at
 
 
-# Async as it only puts together what the dependencies found: no trip through the thread pool.
-async def _viewer(
+def _viewer(
     request: Request, session: DatabaseSession, now: Now, caller: SignedIn, clinician: CallingClinician
 ) -> Viewer:
+    end_due_covers(session, now)
     return Viewer(session, clinician, caller[1].csrf_token, now, language_of(request, clinician))
 
 

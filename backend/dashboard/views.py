@@ -4,7 +4,7 @@ from typing import Any
 
 from backend.alerts.rules import Cause, Level
 from backend.alerts.tables import Alert, AlertState
-from backend.dashboard.schemas import AlertOut, ForecastOut, ReasonOut
+from backend.dashboard.schemas import AlertOut, ForecastOut, HandOverOut, ReasonOut
 from backend.patients.tables import Patient
 from backend.risk.schemas import HORIZON_DAYS
 from backend.risk.tables import Assessment, ForecastStatus, RiskLevel
@@ -38,7 +38,9 @@ def forecast_out(assessment: Assessment, language: str) -> ForecastOut:
     )
 
 
-def alert_out(alert: Alert, patient: Patient, acknowledged_by: str | None, language: str) -> AlertOut:
+def alert_out(
+    alert: Alert, patient: Patient, acknowledged_by: str | None, handed: HandOverOut | None, language: str
+) -> AlertOut:
     return AlertOut(
         id=alert.id,
         patient_id=alert.patient_id,
@@ -54,6 +56,7 @@ def alert_out(alert: Alert, patient: Patient, acknowledged_by: str | None, langu
         acknowledged_at=alert.acknowledged_at,
         acknowledged_by=acknowledged_by,
         acknowledgement_note=alert.acknowledgement_note,
+        hand_over=handed,
         resolved_at=alert.resolved_at,
         resolved_because=alert.resolved_because,
     )

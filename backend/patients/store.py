@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, text
 from sqlmodel import Session, col, select
 
 from backend.accounts.tables import Clinician
+from backend.core import audit
 from backend.core.errors import NotFound
 from backend.patients.tables import CareRelation, CareRole, Consent, Patient, Purpose
 
@@ -60,6 +61,27 @@ def add_to_care(
 ) -> None:
     session.add(CareRelation(patient_id=patient_id, clinician_id=clinician_id, role=role.value, began_at=now))
     session.flush()
+
+
+def end_due_covers(session: Session, now: datetime) -> None:
+    """Close the covers whose time is over. Each request of a clinician begins with it: none outlives its end."""
+    ended = session.connection().execute(
+        text(
+            "UPDATE care_relation SET ended_at = ends_at"
+            " WHERE ended_at IS NULL AND ends_at <= :now RETURNING patient_id"
+        ),
+        {"now": now},
+    )
+    patient_ids = list(ended.scalars())
+    if patient_ids:
+        audit.record(
+            session,
+            now=now,
+            actor_kind=audit.ActorKind.SYSTEM,
+            actor_id=None,
+            action="end_cover",
+            patient_ids=patient_ids,
+        )
 
 
 def has_consented(session: Session, patient_id: UUID, purpose: Purpose) -> bool:

@@ -61,10 +61,34 @@ class Patient(SQLModel, table=True):
     last_change: int = 0
 
 
+class HandOver(SQLModel, table=True):
+    """A colleague of the same hospital covers patients from `began_at` to `ends_at`, or to `ended_at` if set."""
+
+    __tablename__ = "hand_over"
+    __table_args__ = (
+        CheckConstraint("from_clinician_id <> to_clinician_id", name="two_people"),
+        CheckConstraint("ends_at > began_at", name="ends_at"),
+        CheckConstraint("length(note) BETWEEN 1 AND 2000", name="note"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    from_clinician_id: UUID = Field(foreign_key="clinician.id", index=True)
+    to_clinician_id: UUID = Field(foreign_key="clinician.id", index=True)
+    note: str
+    began_at: datetime = Field(sa_column=Column(Instant, nullable=False))
+    ends_at: datetime = Field(sa_column=Column(Instant, nullable=False))
+    ended_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
+
+
 class CareRelation(SQLModel, table=True):
+    """Of a cover, `ends_at` is when it will end; `ended_at` is set once it has, and only that closes the door."""
+
     __tablename__ = "care_relation"
     __table_args__ = (
         CheckConstraint(one_of("role", CareRole), name="role"),
+        CheckConstraint("(hand_over_id IS NULL) = (ends_at IS NULL)", name="ends_at"),
+        Index("ix_care_relation_ends_at", "ends_at", postgresql_where="ended_at IS NULL AND ends_at IS NOT NULL"),
+        Index("ix_care_relation_hand_over_id", "hand_over_id"),
         Index("ix_care_relation_clinician_id", "clinician_id", "patient_id"),
         Index("uq_care_relation_open", "patient_id", "clinician_id", unique=True, postgresql_where="ended_at IS NULL"),
     )
@@ -75,6 +99,8 @@ class CareRelation(SQLModel, table=True):
     role: str = CareRole.RESPONSIBLE.value
     began_at: datetime = Field(sa_column=Column(Instant, nullable=False))
     ended_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
+    hand_over_id: UUID | None = Field(default=None, foreign_key="hand_over.id")
+    ends_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
 
 
 class Consent(SQLModel, table=True):

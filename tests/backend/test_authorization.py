@@ -1,8 +1,10 @@
 """Walks every route as five callers. A route that is not in the table fails: someone must say who may call it."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -65,6 +67,17 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/patients/{patient_id}"): PAGE_OF_CARE_TEAM,
     ("POST", "/patients/{patient_id}/enrolment-codes"): PAGE_OF_CARE_TEAM,
     ("GET", "/patients/{patient_id}/audit"): PAGE_OF_CARE_TEAM,
+    ("GET", "/v1/clinician/colleagues"): CLINICIANS,
+    ("POST", "/v1/clinician/alerts/{alert_id}/hand-over"): CARE_TEAM,
+    ("GET", "/v1/clinician/hand-overs"): CLINICIANS,
+    # The unrelated clinician is responsible for nobody; the other hand-over belongs to two other people.
+    ("POST", "/v1/clinician/hand-overs"): (401, 401, 409, 401, 201),
+    ("POST", "/v1/clinician/hand-overs/{hand_over_id}/end"): (401, 401, 404, 401, 404),
+    ("GET", "/alerts/{alert_id}/hand-over"): PAGE_OF_CARE_TEAM,
+    ("POST", "/alerts/{alert_id}/hand-over"): PAGE_OF_CARE_TEAM,
+    ("GET", "/hand-overs"): PAGE_OF_CLINICIANS,
+    ("POST", "/hand-overs"): (303, 303, 409, 303, 200),
+    ("POST", "/hand-overs/{hand_over_id}/end"): (303, 303, 404, 303, 404),
     ("GET", "/v1/clinician/medicines"): CLINICIANS,
     ("GET", "/v1/clinician/patients/{patient_id}/treatment"): CARE_TEAM,
     ("POST", "/v1/clinician/patients/{patient_id}/checks"): CARE_TEAM,
@@ -90,6 +103,9 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/alerts/{alert_id}/acknowledge"): PAGE_OF_CARE_TEAM,
 }
 
+HAND_OVERS = {
+    version + path for version in ("", "/v1/clinician") for path in ("/hand-overs", "/alerts/{alert_id}/hand-over")
+}
 NOBODY = str(uuid.UUID(int=7))
 DRAFT = PlanDraft.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index]
 
@@ -134,6 +150,7 @@ class World:
     client: TestClient
     minji: Patient
     alert: Alert
+    third: Clinician
     headers: dict[str, dict[str, str]]
 
 
@@ -143,6 +160,7 @@ def world(app: FastAPI, client: TestClient, session: Session, settings: Settings
     hospital = clinic.hospital(session)
     doctor = clinic.clinician(session, hospital, now=clock.now)
     colleague = clinic.clinician(session, hospital, now=clock.now)
+    third = clinic.clinician(session, hospital, now=clock.now)
     minji = clinic.patient(session, hospital, now=clock.now, cared_for_by=doctor)
     other = clinic.patient(session, hospital, now=clock.now)
     other.display_name = "Another Person"
@@ -160,7 +178,7 @@ def world(app: FastAPI, client: TestClient, session: Session, settings: Settings
         "right clinician": browser_headers(session, settings, doctor, clock),
     }
     session.commit()
-    return World(client, minji, alert, headers)
+    return World(client, minji, alert, third, headers)
 
 
 def browser_headers(session: Session, settings: Settings, who: Clinician, clock: SettableClock) -> dict[str, str]:
@@ -170,16 +188,22 @@ def browser_headers(session: Session, settings: Settings, who: Clinician, clock:
     return {"Cookie": f"{SESSION_COOKIE}={cookie}", CSRF_HEADER: csrf}
 
 
+def body(world: World, path: str, bodies: Mapping[str, Any]) -> Any:
+    if path in HAND_OVERS and path.startswith("/v1/") == (bodies is JSON_BODIES):
+        return {"to": str(world.third.id), "days": 7, "note": "On leave."}
+    return bodies.get(path)
+
+
 def call(world: World, method: str, path: str, caller: str) -> tuple[int, str]:
-    url = path.format(patient_id=world.minji.id, alert_id=world.alert.id)
+    url = path.format(patient_id=world.minji.id, alert_id=world.alert.id, hand_over_id=NOBODY)
     kind = "application/json" if path.startswith("/v1/") else "text/html"
     world.client.cookies.clear()
     answer = world.client.request(
         method,
         url,
         headers=world.headers[caller] | {"Origin": "http://testserver", "Accept": kind},
-        json=JSON_BODIES.get(path) if method == "POST" else None,
-        data=FORM_BODIES.get(path) if method == "POST" else None,
+        json=body(world, path, JSON_BODIES) if method == "POST" else None,
+        data=body(world, path, FORM_BODIES) if method == "POST" else None,
         follow_redirects=False,
     )
     return answer.status_code, answer.text
@@ -211,7 +235,7 @@ def test_a_writing_request_without_the_csrf_token_is_refused(world: World) -> No
     for method, path in EXPECTED:
         if method == "GET" or EXPECTED[method, path] in {(401,) * 5, (404,) * 5} or path in {"/v1/sync", "/language"}:
             continue
-        url = path.format(patient_id=world.minji.id, alert_id=world.alert.id)
+        url = path.format(patient_id=world.minji.id, alert_id=world.alert.id, hand_over_id=NOBODY)
         answer = world.client.request(
             method, url, headers=cookie, json=JSON_BODIES.get(path), data=FORM_BODIES.get(path), follow_redirects=False
         )
@@ -227,7 +251,7 @@ def test_other_roles_see_no_patient(
     world.headers["someone"] = browser_headers(session, settings, someone, clock)
     session.commit()
     for method, path in EXPECTED:
-        if "patient" in path or "alert" in path:
+        if "patient" in path or "alert" in path or "hand-over" in path or "colleagues" in path:
             status, text = call(world, method, path, "someone")
             assert status == 403, (method, path, status)
             assert PATIENT_NAME not in text
