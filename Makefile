@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets system demo phone test check format bench evidence migrate lock train clean
+.PHONY: help setup assets system demo phone stage apk test check format bench evidence migrate lock train clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,17 @@ demo: assets ## A running clinic in the browser (DIARIES=folder shows the AAMOS-
 phone: assets ## The phone app on the desktop, enrolled as a patient of the running demonstration
 	@$(BIN)/soom phone
 
+# Push needs GOOGLE_SERVICES=path/to/google-services.json; GOOGLE_SERVICES=none stages an app without push.
+stage: assets ## What the Android package is made of, in build/phone (GOOGLE_SERVICES=file or none)
+	@test -n "$(GOOGLE_SERVICES)" || { echo "Name GOOGLE_SERVICES=google-services.json, or GOOGLE_SERVICES=none for an app without push"; exit 1; }
+	@$(BIN)/python -m infra.stage_mobile build/phone \
+		$(if $(filter none,$(GOOGLE_SERVICES)),--without-push,--google-services "$(GOOGLE_SERVICES)")
+
+apk: ## The Android package, in dist (needs buildozer, the Android SDK and NDK, and GOOGLE_SERVICES as for stage)
+	@command -v buildozer >/dev/null || { echo "make apk needs buildozer (1.5 or newer), the Android SDK and NDK, and JDK 17"; exit 1; }
+	@$(MAKE) --no-print-directory stage
+	@cd mobile_app && buildozer android debug
+
 test: assets system ## Every test
 	@$(BIN)/pytest -q
 
@@ -74,4 +85,4 @@ lock: ## Resolve pyproject.toml into requirements.lock (needs uv)
 
 clean: ## Remove what was built, and the demonstration's data
 	@rm -rf .venv .soom backend/dashboard/node_modules mobile_app/node_modules \
-		backend/dashboard/static/vendor mobile_app/fonts tests/output
+		backend/dashboard/static/vendor mobile_app/fonts tests/output build dist

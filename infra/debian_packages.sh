@@ -2,6 +2,8 @@
 # What the tests' real browser and offscreen phone need from the system. Quiet where it is there already.
 set -eu
 wanted="chromium libegl1 libgl1 libgles2 libgl1-mesa-dri libmtdev1"
+# Any JDK will do to compile the phone's Java.
+command -v javac >/dev/null 2>&1 || wanted="$wanted default-jdk-headless"
 missing=""
 for package in $wanted; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
