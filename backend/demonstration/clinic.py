@@ -13,17 +13,19 @@ from sqlmodel import Session, select
 
 from backend.accounts import sign_in, tokens
 from backend.accounts.tables import Clinician, Hospital
+from backend.clinical.medicines import Prescription, Regimen, Use
 from backend.clinical.peak_flow import thresholds_from_personal_best
 from backend.clinical.personal_best import BestBasis
 from backend.demonstration.people import PEOPLE, Person
 from backend.demonstration.simulated_diaries import DiaryOfOne, Phone
-from backend.medication.service import prescribe
+from backend.medication.schemas import RegimenIn
+from backend.medication.store import inhalers
 from backend.medication.tables import InhalerRole
 from backend.patients import service as patients
 from backend.patients.store import add_to_care
-from backend.patients.tables import Patient, Sex
-from backend.plans.service import sign
-from backend.plans.wording import standard_instructions
+from backend.patients.tables import Sex
+from backend.plans.draft import PlanDraft, usual_reminders
+from backend.plans.service import sign_draft
 from ml.contract import Diaries, Profiles
 from ml.simulator.cohort import simulate
 
@@ -152,48 +154,40 @@ def _admit(
         severe_attacks_last_year=None if np.isnan(attacks) else int(attacks),
     )
     add_to_care(session, patient.id, clinician.id, now=now)
-    reliever_id, controller_id = _prescribe_for(session, patient, step, age, now=now)
     best = round(float(profiles.personal_best_litres_per_min[number]))
     thresholds = thresholds_from_personal_best(best)
-    plan = sign(
-        session,
-        patient.id,
-        clinician,
+    regimen = _regimen(step, age)
+    draft = PlanDraft(
+        based_on_version=0,
         personal_best_litres_per_min=best,
         personal_best_basis=BestBasis.MEASURED,
         meter="Mini-Wright",
-        thresholds=thresholds,
-        instructions=standard_instructions("119" if person.time_zone == "Asia/Seoul" else "112"),
+        yellow_below_litres_per_min=thresholds.yellow_below_litres_per_min,
+        red_below_litres_per_min=thresholds.red_below_litres_per_min,
+        regimen=RegimenIn.of(regimen),
+        reminders=usual_reminders(regimen),
         review_on=(now + timedelta(days=180)).date(),
-        now=now,
     )
+    plan = sign_draft(session, patient, clinician, draft, reason="First plan.", now=now)
+    prescribed = inhalers(session, patient.id)
     return Phone(
         patient_id=patient.id,
         time_zone=person.time_zone,
-        reliever_id=reliever_id,
-        controller_id=controller_id,
+        reliever_id=next(one.id for one in prescribed if one.role != InhalerRole.CONTROLLER),
+        controller_id=next((one.id for one in prescribed if one.doses_per_day), None),
         plan_version=plan.version,
         yellow_below_litres_per_min=thresholds.yellow_below_litres_per_min,
         red_below_litres_per_min=thresholds.red_below_litres_per_min,
     )
 
 
-def _prescribe_for(
-    session: Session, patient: Patient, step: int, age: int, *, now: datetime
-) -> tuple[UUID, UUID | None]:
-    """GINA track 1: one budesonide-formoterol inhaler for relief and, from step 3, for maintenance too."""
-    one_inhaler = prescribe(
-        session,
-        patient.id,
-        name="Budesonide–formoterol 200/6",
-        role=InhalerRole.RELIEVER if step <= 2 else InhalerRole.BOTH,
-        drug="budesonide-formoterol",
-        device="dry powder inhaler",
-        puffs_per_dose=1 if step <= 3 else 2,
-        doses_per_day=0 if step <= 2 else 2,
-        # 12 inhalations of 6 micrograms formoterol, metered, from 12 years on, and 8 below.
-        max_puffs_per_day=12 if age >= 12 else 8,
-        warn_puffs_per_day=8 if age >= 12 else 6,
-        now=now,
-    )
-    return one_inhaler.id, None if step <= 2 else one_inhaler.id
+def _regimen(step: int, age: int) -> Regimen:
+    """GINA track 1 from 12 years on: one budesonide-formoterol inhaler for relief and, from step 3, for every day."""
+    if age < 12:
+        daily = Prescription("budesonide_100_dpi", Use.MAINTENANCE, 1 if step <= 2 else 2, 2)
+        return Regimen((daily, Prescription("salbutamol_100_pmdi", Use.AS_NEEDED, 2)))
+    inhaler = "budesonide_formoterol_200_6_dpi"
+    if step <= 2:
+        return Regimen((Prescription(inhaler, Use.AS_NEEDED, 1),))
+    mart = Prescription(inhaler, Use.MAINTENANCE_AND_RELIEVER, 1 if step == 3 else 2, 2)
+    return Regimen((mart,) if step < 5 else (mart, Prescription("tiotropium_2_5_smi", Use.MAINTENANCE, 2, 1)))
