@@ -9,8 +9,11 @@ def main() -> None:
 
     from mobile_app.app import Device, SoomApp
     from mobile_app.device.android import AndroidClock, AndroidKeyStore, AndroidReliability, AndroidTelephone
+    from mobile_app.device.android_notices import wake
 
     folder = Path(app_storage_path()) / "soom"
     keys = AndroidKeyStore(folder / "keys")
     device = Device(AndroidClock(), keys, AndroidTelephone(), AndroidReliability(), "android", "Android")
-    SoomApp(folder, device).run()
+    app = SoomApp(folder, device)
+    wake(app.say)
+    app.run()

@@ -14,6 +14,13 @@ _ANDROID_13 = 33
 _LOUD = {"urgent": True, "reminders": True, "messages": False}
 
 
+def wake(say: Callable[[str], str]) -> None:
+    """To be called when Soom starts: names the channels, without which a push in the background arrives unnamed and
+    quiet, and arms the alarms that a forced stop made Android forget. ``say`` gives the text of a key."""
+    AndroidNotifier().name_channels({channel: say(f"channel.{channel}") for channel in _LOUD})
+    AndroidAlarms().rearm()
+
+
 class AndroidAlarms:
     """Alarms kept by org.soom.phone.Alarms."""
 

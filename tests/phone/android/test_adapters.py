@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from mobile_app.device.android_notices import AndroidAlarms, AndroidNotifier
+from mobile_app.device.android_notices import AndroidAlarms, AndroidNotifier, wake
 from mobile_app.device.ports import Alarm, Alarms, Notifier
+from mobile_app.locales import Wording
 
 
 class Java:
@@ -16,6 +17,7 @@ class Java:
 
     def __init__(self) -> None:
         self.armed: dict[str, tuple[Any, ...]] = {}
+        self.rearmed: list[bool] = []
         self.kept: list[str] = []
         self.withdrawn: list[str] = []
         self.channels: dict[str, tuple[str, bool]] = {}
@@ -38,6 +40,7 @@ class Java:
                 arm=lambda _, alarm_id, *rest: self.armed.update({alarm_id: rest}) or True,
                 cancel=lambda _, alarm_id: self.armed.pop(alarm_id, None),
                 waiting=lambda _: list(self.armed),
+                rearm=lambda _: self.rearmed.append(True),
             ),
             "org.soom.phone.Ledger": SimpleNamespace(
                 notes=lambda _: list(self.kept), settle=lambda _, notes: self._settle(notes)
@@ -109,6 +112,16 @@ def test_a_tap_tells_its_message_once_whether_soom_was_closed_or_open(java: Java
     java.extras = {}
     java.listeners[0](java.intent)
     assert notifier.tapped() is None
+
+
+def test_when_soom_starts_the_channels_speak_its_language_and_forgotten_alarms_are_armed(java: Java) -> None:
+    wake(Wording("et").say)
+    assert {channel: name for channel, (name, _) in java.channels.items()} == {
+        "urgent": "Kiired hoiatused",
+        "messages": "Sõnumid raviasutusest",
+        "reminders": "Meeldetuletused",
+    }
+    assert java.rearmed == [True]
 
 
 def test_only_what_the_clinic_writes_is_quiet_and_the_permission_is_asked_at_run_time(java: Java) -> None:

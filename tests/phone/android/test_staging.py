@@ -162,6 +162,13 @@ def test_staging_again_leaves_nothing_of_the_first_time(staged: Path, tmp_path: 
     assert not (tmp_path / "phone" / "mobile_app" / "gone.py").exists()
 
 
+def test_without_the_typeface_nothing_is_staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.stage_mobile.PACKAGE", tmp_path)
+    with pytest.raises(StagingRefused, match="run `make assets` first"):
+        stage(tmp_path / "phone", None)
+    assert not (tmp_path / "phone").exists()
+
+
 def test_a_folder_that_holds_something_else_is_never_emptied(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("print('mine')")
     with pytest.raises(StagingRefused, match="name an empty or new folder"):
