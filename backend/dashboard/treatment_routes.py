@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from backend.accounts.sign_in import confirm_password
 from backend.core import audit
@@ -44,6 +44,8 @@ router = APIRouter(prefix="/v1/clinician", tags=["treatment"])
 class SignedOut(BaseModel):
     version: int
     signed_at: datetime
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 2, "signed_at": "2026-11-20T03:12:44Z"}]})
 
 
 @router.get("/medicines")
@@ -159,6 +161,11 @@ def entered(viewer: Viewer, patient: Patient, body: MeasurementsIn) -> None:
 
 
 class WithdrawalIn(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"measurement_id": "5f0a9b11-6d5e-4a57-8a7c-8f3c8f3a0a6f"}]},
+    )
+
     measurement_id: UUID
 
 

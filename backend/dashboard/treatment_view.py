@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, select
 
 from backend.accounts.tables import Clinician
@@ -53,6 +53,23 @@ class MeasurementOut(BaseModel):
     measured_on: date
     entered_at: datetime
     entered_by: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "5f0a9b11-6d5e-4a57-8a7c-8f3c8f3a0a6f",
+                    "kind": "blood_eosinophils",
+                    "value": 410,
+                    "unit": "cells/uL",
+                    "bronchodilator": None,
+                    "measured_on": "2026-11-18",
+                    "entered_at": "2026-11-20T03:10:00Z",
+                    "entered_by": "Dr Kim",
+                }
+            ]
+        }
+    )
 
 
 class VersionOut(BaseModel):

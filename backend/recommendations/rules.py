@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from backend.clinical.adherence import AdherenceClass
 from backend.clinical.control import ControlClass
-from backend.clinical.guideline import Guideline, edition
+from backend.clinical.guideline import Guideline, GuidelineError, edition
 from backend.clinical.ladder import Rung, describe
 from backend.clinical.medicines import Regimen
 from backend.clinical.regimen_checks import Weight, check_regimen, is_legal
@@ -137,13 +137,21 @@ def options_for(
         code=f"back:{rung.step}",
         regimen=way_back,
         step=rung.step,
-        ics_change_percent=_ics_change(describe(regimen, state.age_years, guideline), rung),
+        ics_change_percent=_ics_change(_described(regimen, state.age_years, guideline), rung),
         cautions=tuple(check_regimen(way_back, state.age_years, guideline)),
         review_within_days=(int(first), int(last)),
         sources=(guideline.citation("step_down.review_after"),),
     )
     others = tuple(option for option in options.adjustments if option.direction is not Direction.DOWN)
     return replace(options, adjustments=(back, *others), silence=None)
+
+
+def _described(regimen: Regimen, age_years: float, guideline: Guideline) -> Rung | None:
+    """None too for what was legal once and has no dose band in this edition or at this age."""
+    try:
+        return describe(regimen, age_years, guideline)
+    except GuidelineError:
+        return None
 
 
 def _ics_change(before: Rung | None, after: Rung) -> float | None:
@@ -203,7 +211,7 @@ def direction_of(before: Regimen | None, after: Regimen, age_years: float) -> Di
         return Direction.CORRECT
     if same_regimen(before, after):
         return Direction.KEEP
-    old, new = describe(before, age_years), describe(after, age_years)
+    old, new = _described(before, age_years, edition()), _described(after, age_years, edition())
     if old is None or new is None:
         return Direction.CORRECT
     same_steroid = old.steroid == new.steroid

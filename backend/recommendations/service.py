@@ -7,12 +7,13 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from backend.clinical.treatment_steps import Direction, Options
 from backend.core import due
 from backend.core.database import NewSession
 from backend.plans.store import read_regimen
+from backend.plans.tables import ActionPlan
 from backend.recommendations import outcome
 from backend.recommendations.advisor import Advice
 from backend.recommendations.making import advice_out, order, picture_out, shown_options
@@ -73,7 +74,13 @@ def recommend_due(new_session: NewSession, now: datetime, limit: int = 50) -> in
 
 def look_again(session: Session, patient_ids: Sequence[UUID], now: datetime) -> None:
     """Bring recommendations and outcome reviews in line, at once, for patients whose picture may have changed."""
-    for records in read_records(session, patient_ids, now).values():
+    # Without structured prescriptions there is nothing to say, and no diary needs to be read.
+    treated = session.exec(
+        select(ActionPlan.patient_id)
+        .where(col(ActionPlan.patient_id).in_(patient_ids), col(ActionPlan.regimen).is_not(None))
+        .distinct()
+    ).all()
+    for records in read_records(session, treated, now).values():
         today = now.astimezone(ZoneInfo(records.patient.time_zone)).date()
         outcome.finish_due(session, records, today, now)
         _bring_in_line(session, records, today, now)
