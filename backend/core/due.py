@@ -56,15 +56,17 @@ def mark_due(session: Session, kind: str, keys: Sequence[UUID], *, due_at: datet
 
 def claim_due(session: Session, kind: str, *, now: datetime, limit: int, lease_seconds: int) -> list[Claim]:
     """Take up to `limit` rows that are due and not leased. Commit at once, do the work, then finish()."""
+    # Materialized: as a plain subquery the planner may run it once a row, and claim far more than the limit.
     rows = session.connection().execute(
         text("""
-            UPDATE due_work SET lease_until = :lease_until, attempts = attempts + 1
-            WHERE id IN (
+            WITH chosen AS MATERIALIZED (
                 SELECT id FROM due_work
                 WHERE kind = :kind AND due_at <= :now AND (lease_until IS NULL OR lease_until < :now)
                 ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
             )
-            RETURNING id, key, generation, attempts, due_at
+            UPDATE due_work SET lease_until = :lease_until, attempts = attempts + 1
+            FROM chosen WHERE due_work.id = chosen.id
+            RETURNING due_work.id, key, generation, attempts, due_at
         """),
         {"kind": kind, "now": now, "limit": limit, "lease_until": now + timedelta(seconds=lease_seconds)},
     )
