@@ -14,6 +14,8 @@ SERVED = {
     "uplot/dist/uPlot.iife.min.js": "uplot.min.js",
     "uplot/dist/uPlot.min.css": "uplot.min.css",
     "pretendard/dist/web/variable/pretendardvariable-dynamic-subset.css": "pretendard.css",
+    "pretendard/dist/public/static/Pretendard-Regular.otf": "pretendard-regular.otf",
+    "pretendard/dist/public/static/Pretendard-SemiBold.otf": "pretendard-semibold.otf",
     "pretendard/dist/web/variable/woff2-dynamic-subset": "woff2-dynamic-subset",
 }
 

@@ -26,6 +26,7 @@ from backend.dashboard import patient_view
 from backend.dashboard.enrolment import add_patient, new_code
 from backend.dashboard.hand_overs import one_alert_out
 from backend.dashboard.roster import SPARKLINE_DAYS, roster
+from backend.dashboard.routes import report_answer
 from backend.dashboard.schemas import PatientIn, Show
 from backend.dashboard.story import story
 from backend.dashboard.templating import LANGUAGE_COOKIE, STATIC, language_of, page
@@ -268,6 +269,11 @@ def patient_page(viewer: CurrentViewer, patient_id: UUID) -> Response:
         decision_waiting=open_recommendation(viewer.session, patient.id) is not None,
         story=story(shown, words(viewer.language), now=viewer.now, today=today),
     )
+
+
+@router.get("/patients/{patient_id}/report.pdf")
+def report_page(viewer: CurrentViewer, patient_id: UUID) -> Response:
+    return report_answer(viewer, patient_id)
 
 
 @router.get("/patients/{patient_id}/audit")

@@ -33,7 +33,8 @@ from backend.dashboard.schemas import (
     SignedInOut,
     SignInIn,
 )
-from backend.dashboard.viewer import CurrentViewer, refuse_foreign_origin, set_session_cookie
+from backend.dashboard.viewer import CurrentViewer, Viewer, refuse_foreign_origin, set_session_cookie
+from backend.dashboard.visit_report import as_pdf, visit_report
 from backend.patients.store import visible_patient, visible_to
 from backend.patients.tables import Language, Patient
 
@@ -130,6 +131,16 @@ def show_forecasts(
     )
 
 
+@router.get(
+    "/patients/{patient_id}/report.pdf",
+    response_class=Response,
+    responses={200: {"content": {"application/pdf": {}}, "description": "One A4 page."}},
+)
+def show_report(viewer: CurrentViewer, patient_id: UUID) -> Response:
+    """The visit report in the caller's language: zones and plan, 90 days of diary, control, adherence, forecast."""
+    return report_answer(viewer, patient_id)
+
+
 @router.get("/patients/{patient_id}/audit")
 def show_audit_trail(viewer: CurrentViewer, patient_id: UUID, page: Annotated[int, Query(ge=1)] = 1) -> AuditOut:
     """Who touched this patient's data, newest first, 50 a page."""
@@ -156,6 +167,16 @@ def acknowledge_alert(viewer: CurrentViewer, alert_id: UUID, body: AcknowledgeIn
     """Say that you have seen it. A repeat with the same note changes nothing."""
     alert = alerts.acknowledge(viewer.session, viewer.clinician, alert_id, body.note, viewer.now)
     return one_alert_out(viewer.session, alert, viewer.language)
+
+
+def report_answer(viewer: Viewer, patient_id: UUID) -> Response:
+    patient = _opened(viewer, patient_id, "view_report")
+    report = visit_report(viewer.session, patient, now=viewer.now, language=viewer.language)
+    return Response(
+        as_pdf(report, viewer.language),
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="soom-{report.today.isoformat()}.pdf"'},
+    )
 
 
 def _json(body: BaseModel) -> Response:

@@ -53,6 +53,8 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/v1/clinician/patients/{patient_id}/diary"): CARE_TEAM,
     ("GET", "/v1/clinician/patients/{patient_id}/forecasts"): CARE_TEAM,
     ("GET", "/v1/clinician/patients/{patient_id}/audit"): CARE_TEAM,
+    ("GET", "/v1/clinician/patients/{patient_id}/report.pdf"): CARE_TEAM,
+    ("GET", "/patients/{patient_id}/report.pdf"): PAGE_OF_CARE_TEAM,
     ("POST", "/v1/clinician/patients/{patient_id}/enrolment-codes"): CARE_TEAM_MAKES,
     ("GET", "/v1/clinician/alerts"): CLINICIANS,
     ("POST", "/v1/clinician/alerts/{alert_id}/acknowledge"): CARE_TEAM,
