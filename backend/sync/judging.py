@@ -109,7 +109,7 @@ def _reason_for(error: ValidationError, raw: dict[str, Any]) -> Reason:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     path = ".".join(str(echo(part)) for part in first["loc"])
     if path.startswith(BLOWS):
-        problem = problem_with_blows(raw["body"]["blows_litres_per_min"])
+        problem = problem_with_blows(raw["body"].get("blows_litres_per_min"))
         if problem is not None:
             return Reason(code=problem[0], message=problem[1], field=BLOWS)
     if first["type"] in _OWN_CODES:

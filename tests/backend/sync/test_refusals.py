@@ -266,3 +266,19 @@ def test_a_refused_entry_can_be_corrected_and_sent_again(client: TestClient, pho
     right = wrong | {"revision": 2, "body": {**wrong["body"], "blows_litres_per_min": [420]}}
     assert outcomes(send(phone, right, sent_at=NOON)) == ["accepted"]
     assert [one["revision"] for one in pull(phone)["entries"]] == [2]
+
+
+@pytest.mark.parametrize("kind", sorted(BODIES))
+def test_a_body_without_any_or_without_one_field_is_refused_or_taken_but_never_an_error(
+    phone: clinic.Phone, kind: str
+) -> None:
+    whole = entry(kind, taken_at=MORNING)
+    pieces: list[dict[str, Any]] = [
+        {},
+        *({k: v for k, v in whole["body"].items() if k != left} for left in whole["body"]),
+    ]
+    sent = [whole | {"id": str(uuid4()), "body": piece} for piece in pieces]
+    receipts = send(phone, *sent, sent_at=NOON)["receipts"]
+    assert len(receipts) == len(sent)
+    assert receipts[0]["outcome"] == "refused"
+    assert receipts[0]["reason"]["field"].startswith("body")
