@@ -52,7 +52,7 @@ def one_alert_out(session: Session, alert: Alert, language: str) -> AlertOut:
 
 
 def running_hand_overs(session: Session, clinician: Clinician, *, now: datetime) -> list[RunningHandOverOut]:
-    """Those that the clinician gave or received and that have not ended, the newest first."""
+    """Those that the clinician gave or received and that neither ended nor were overtaken, the newest first."""
     rows = hand_over.running(session, clinician, now=now)
     ids = [row.id for row in rows]
     shown = hand_overs_by_id(session, ids)
@@ -66,8 +66,9 @@ def running_hand_overs(session: Session, clinician: Clinician, *, now: datetime)
     return [
         RunningHandOverOut(
             **shown[row.id].model_dump(),
-            patients=counts.get(row.id, 0),
+            patients=counts[row.id],
             mine=row.from_clinician_id == clinician.id,
         )
         for row in rows
+        if row.id in counts
     ]

@@ -89,7 +89,7 @@ def hand_over(
             index_elements=["patient_id", "clinician_id"],
             index_where=col(CareRelation.ended_at).is_(None),
             set_={"hand_over_id": covers.excluded.hand_over_id, "ends_at": covers.excluded.ends_at},
-            where=col(CareRelation.ends_at) < covers.excluded.ends_at,
+            where=col(CareRelation.ends_at) <= covers.excluded.ends_at,
         )
     )
     _record(session, now, action, patient_ids, handed, clinician)

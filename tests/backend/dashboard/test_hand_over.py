@@ -75,6 +75,7 @@ def test_a_shorter_hand_over_never_shortens_a_longer_one(desk: Desk, session: Se
     relations = session.exec(select(CareRelation).where(CareRelation.clinician_id == colleague.id)).all()
     assert len(relations) == len(desk.clinic.patients)
     assert {cover.ends_at - cover.began_at for cover in relations if cover.ends_at} == {timedelta(days=14)}
+    assert len(desk.client.get("/v1/clinician/hand-overs").json()) == 1
 
 
 def test_who_is_responsible_stays_so_when_a_cover_ends(
