@@ -142,7 +142,12 @@ def options_for(
         review_within_days=(int(first), int(last)),
         sources=(guideline.citation("step_down.review_after"),),
     )
-    others = tuple(option for option in options.adjustments if option.direction is not Direction.DOWN)
+    others = tuple(
+        option
+        for option in options.adjustments
+        if option.direction is not Direction.DOWN
+        and not (option.regimen is not None and same_regimen(option.regimen, way_back))
+    )
     return replace(options, adjustments=(back, *others), silence=None)
 
 

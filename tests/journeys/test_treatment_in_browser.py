@@ -145,7 +145,7 @@ def test_from_ninety_uncontrolled_days_to_the_outcome_review(site: Site, browser
     page = seen.page
     sign_in(page, site)
     page.goto(f"{site.address}/patients/{minji.id}")
-    page.get_by_role("link", name="Treatment and plan").click()
+    page.get_by_role("link", name="Treatment: decision waiting").click()
 
     card = page.locator("#recommendation")
     expect(card).to_contain_text("Symptoms are uncontrolled")
