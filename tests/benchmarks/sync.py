@@ -31,7 +31,8 @@ from tests.figures import Figure, figure
 CLIENTS = 16
 ENTRIES_A_BATCH = 20
 WARM_UP_SECONDS = 2
-SECONDS = 10
+SECONDS = 5
+ROUNDS = 4
 READINGS = 100
 READINGS_A_SECOND = 5
 GIVE_UP_SECONDS = 60
@@ -43,16 +44,19 @@ def figures() -> Iterator[Figure]:
 
 
 def _throughput() -> Iterator[Figure]:
-    with TemporaryDirectory() as folder, clinic_database(Path(folder), patients=CLIENTS) as clinic:
-        with bare_inserts_server(clinic) as port:
-            bare = _batches_per_second(port, clinic, lambda one: f"/batches/{one.patient_id}/{one.device_id}")
-        with soom_server(clinic) as port:
-            soom = _batches_per_second(port, clinic, lambda _: "/v1/sync")
+    """Turn by turn, so that what else the machine does falls on both alike."""
+    bare, soom = 0.0, 0.0
+    for _ in range(ROUNDS):
+        with TemporaryDirectory() as folder, clinic_database(Path(folder), patients=CLIENTS) as clinic:
+            with bare_inserts_server(clinic) as port:
+                bare += _batches_per_second(port, clinic, lambda one: f"/batches/{one.patient_id}/{one.device_id}")
+            with soom_server(clinic) as port:
+                soom += _batches_per_second(port, clinic, lambda _: "/v1/sync")
     yield figure(
         "sync.batches_of_20_from_16_clients",
-        soom,
+        soom / ROUNDS,
         "requests/s",
-        baseline=bare,
+        baseline=bare / ROUNDS,
         goal="at least 0.7 of hand-written psycopg inserts behind the same framework",
         met=soom / bare >= 0.7,
     )

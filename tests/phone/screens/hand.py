@@ -50,6 +50,8 @@ class Hand:
         while not condition():
             assert time.monotonic() < until, f"never happened: {what}"
             _pass_a_frame()
+            # Drawing holds the interpreter for most of a frame; a server in this process needs its turn.
+            time.sleep(0.05)
         self.frames()
 
     def everything(self) -> Iterator[Widget]:
