@@ -1,6 +1,5 @@
 """What every HTTP answer has in common: error rendering, unpacking of gzip bodies, security headers."""
 
-import json
 import zlib
 from http import HTTPStatus
 
@@ -136,15 +135,3 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
-
-
-def read_json(body: bytes) -> object:
-    """Parse strictly: NaN and Infinity are not JSON."""
-    try:
-        return json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise MalformedJson from error
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(name)

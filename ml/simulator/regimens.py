@@ -1,6 +1,6 @@
 """Treatments as what reaches the patient: doses, drugs in the reliever, and changes of behaviour."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 # Budesonide-equivalent micrograms (metered, dry powder) for one microgram of each drug: the middle of the low, medium
@@ -65,8 +65,3 @@ USUAL_CARE_BY_STEP: dict[int, Regimen] = {
     4: Regimen(ics_micrograms_per_day=800, laba=True),
     5: Regimen(ics_micrograms_per_day=1200, laba=True, lama=True),
 }
-
-
-def in_trial(regimen: Regimen, adherence_mean: float) -> Regimen:
-    """The same treatment, taken as trial participants take it."""
-    return replace(regimen, adherence_mean=adherence_mean)
