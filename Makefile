@@ -77,7 +77,7 @@ migrate: setup ## Bring the database of DATABASE_URL (or the embedded one) to th
 	@$(BIN)/soom migrate
 
 train: setup ## Train the shipped demonstration model anew
-	@$(BIN)/soom-ml train
+	@$(BIN)/soom-ml train --patients 5000 --trees 240
 
 lock: ## Resolve pyproject.toml into requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
