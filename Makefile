@@ -55,7 +55,7 @@ apk: ## The Android package, in dist (needs buildozer, the Android SDK and NDK, 
 	@cd mobile_app && buildozer android debug
 
 test: assets system ## Every test
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n 2 --dist loadfile
 
 check: setup ## Lint, types, import rules
 	@$(BIN)/ruff check .
