@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 from backend.accounts import tables as accounts
 from backend.alerts import tables as alerts
 from backend.core import audit, due, heartbeat
+from backend.dashboard import tables as dashboard
 from backend.diary import tables as diary
 from backend.measurements import tables as measurements
 from backend.medication import tables as medication
@@ -18,6 +19,7 @@ TABLE_MODULES = (
     accounts,
     alerts,
     audit,
+    dashboard,
     diary,
     due,
     heartbeat,

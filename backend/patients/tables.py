@@ -104,7 +104,10 @@ class CareRelation(SQLModel, table=True):
 
 
 class Consent(SQLModel, table=True):
-    """A ledger: a withdrawal closes a row and a new consent opens another, so the history stays."""
+    """A ledger: a withdrawal closes a row and a new consent opens another, so the history stays.
+
+    `granted_by` and `withdrawn_by` are the clinicians who wrote it down, NULL where nobody of the clinic did.
+    """
 
     __tablename__ = "consent"
     __table_args__ = (
@@ -117,4 +120,6 @@ class Consent(SQLModel, table=True):
     purpose: str
     text_version: str
     granted_at: datetime = Field(sa_column=Column(Instant, nullable=False))
+    granted_by: UUID | None = Field(default=None, foreign_key="clinician.id")
     withdrawn_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
+    withdrawn_by: UUID | None = Field(default=None, foreign_key="clinician.id")

@@ -62,3 +62,20 @@ class PlanReceipt(Entry, table=True):
     __table_args__ = entry_constraints("plan_receipt", "plan_version >= 1")
 
     plan_version: int | None = None
+
+
+class SavedDraft(SQLModel, table=True):
+    """What a clinician has written in the plan editor and not yet signed; at most one of each for a patient.
+
+    `fields` are those of the form, so that a half-written plan is kept as it stands. `editor` is the open page that
+    saved last: another page may go on from what it has seen, and is told when somebody else saved in between.
+    """
+
+    __tablename__ = "saved_draft"
+
+    clinician_id: UUID = Field(foreign_key="clinician.id", primary_key=True)
+    patient_id: UUID = Field(foreign_key="patient.id", primary_key=True)
+    based_on_version: int
+    fields: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
+    editor: UUID
+    saved_at: datetime = Field(sa_column=Column(Instant, nullable=False))

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+from backend.clinical.control import ControlClass
 from backend.core.database import Instant, one_of
 from backend.recommendations.rules import CheckCode
 
@@ -120,3 +121,15 @@ class OutcomeReview(SQLModel, table=True):
     note: str | None = None
     reviewed_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
     reviewed_by: UUID | None = Field(default=None, foreign_key="clinician.id")
+
+
+class ControlChange(SQLModel, table=True):
+    """The control class from `noted_at` on, until the next row. `as_of` is the patient's local day."""
+
+    __tablename__ = "control_change"
+    __table_args__ = (CheckConstraint(one_of("control_class", ControlClass), name="control_class"),)
+
+    patient_id: UUID = Field(foreign_key="patient.id", primary_key=True)
+    noted_at: datetime = Field(sa_column=Column(Instant, primary_key=True))
+    as_of: date
+    control_class: str
