@@ -70,7 +70,7 @@ def review(session: Session, findings: Sequence[Finding], now: datetime) -> None
             _tell_of(session, _escalate(session, alert, finding, decision, evidence, now), now)
         elif decision.action is Action.KEEP and alert is not None and is_past(_previous(alert), evidence, now):
             # The patient is well again; the alert itself waits for a clinician.
-            notifications.close_message(session, alert.id, now=now)
+            notifications.close_message(session, alert.patient_id, str(alert.id), now=now)
 
 
 def acknowledge(session: Session, clinician: Clinician, alert_id: UUID, note: str | None, now: datetime) -> Alert:
@@ -196,12 +196,12 @@ def _resolve(session: Session, alert: Alert, because: ResolvedBecause, now: date
     alert.resolved_at = now
     alert.resolved_because = because.value
     session.flush()
-    notifications.close_message(session, alert.id, now=now)
+    notifications.close_message(session, alert.patient_id, str(alert.id), now=now)
 
 
 def _tell_of(session: Session, alert: Alert, now: datetime) -> None:
     """Put the alert's message into the patient's inbox and on the way to the phones."""
-    notifications.tell(
+    notifications.tell_of_alert(
         session,
         patient_id=alert.patient_id,
         alert_id=alert.id,

@@ -27,13 +27,14 @@ TIME_TO_LIVE = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class PushMessage:
-    """`tag`: a later push with the same tag replaces the earlier one on the phone."""
+    """`tag`: a later push with the same tag replaces the earlier one on the phone. `urgent` wakes a sleeping phone."""
 
     token: str
     tag: str
     title: str
     body: str
     urgent: bool
+    channel: str
     data: dict[str, str]
 
 
@@ -132,9 +133,7 @@ def _firebase_message(message: PushMessage) -> Any:
             collapse_key=message.tag,
             priority="high" if message.urgent else "normal",
             ttl=TIME_TO_LIVE,
-            notification=messaging.AndroidNotification(
-                tag=message.tag, channel_id="urgent" if message.urgent else "messages"
-            ),
+            notification=messaging.AndroidNotification(tag=message.tag, channel_id=message.channel),
         ),
         apns=messaging.APNSConfig(
             headers={"apns-collapse-id": message.tag, "apns-priority": "10" if message.urgent else "5"},

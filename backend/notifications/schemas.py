@@ -16,6 +16,7 @@ class InboxItemOut(BaseModel):
     level: Literal["amber", "red", "info"]
     title: str
     text: str
+    data: dict[str, str]
     created_at: datetime
     resolved_at: datetime | None
 

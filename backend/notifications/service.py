@@ -15,7 +15,7 @@ from backend.core.clock import Clock
 from backend.core.database import NewSession
 from backend.notifications.push import Push, PushMessage, PushOutcome, PushResult
 from backend.notifications.tables import Delivery, DeliveryOutcome, InboxMessage, MessageKind, MessageLevel
-from backend.notifications.wording import inbox_words, push_words
+from backend.notifications.wording import TrackRecord, inbox_words, push_words, track_record_words
 from backend.patients.store import next_changes
 from backend.patients.tables import Patient
 
@@ -30,43 +30,95 @@ GIVE_UP_AFTER = timedelta(hours=6)
 Reached = Callable[[Session, Sequence[UUID], datetime], None]
 
 
-def tell(
-    session: Session, *, patient_id: UUID, alert_id: UUID, kind: MessageKind, level: MessageLevel, now: datetime
+def tell_of_alert(
+    session: Session,
+    *,
+    patient_id: UUID,
+    alert_id: UUID,
+    kind: MessageKind,
+    level: MessageLevel,
+    now: datetime,
+    track_record: TrackRecord | None = None,
 ) -> InboxMessage:
-    """Put the alert's message into the inbox, or rewrite it there, and ask for a push to each of the phones."""
+    """Put the alert's message into the inbox, or rewrite it there, and ask for a push to each of the phones.
+
+    `track_record` is told with a forecast alone: of a red reading it could only calm where nothing is calm.
+    """
     patient, country = session.exec(
         select(Patient, Hospital.country)
         .join(Hospital, col(Hospital.id) == col(Patient.hospital_id))
         .where(Patient.id == patient_id)
     ).one()
     title, text = inbox_words(kind, patient.language, emergency_number(country))
+    if kind is MessageKind.FORECAST:
+        text = f"{text} {track_record_words(track_record, patient.language)}"
+    return tell(
+        session,
+        patient_id=patient_id,
+        alert_id=alert_id,
+        kind=kind,
+        level=level,
+        title=title,
+        text=text,
+        tag=str(alert_id),
+        now=now,
+    )
+
+
+def tell(
+    session: Session,
+    *,
+    patient_id: UUID,
+    kind: MessageKind,
+    level: MessageLevel,
+    title: str,
+    text: str,
+    tag: str,
+    now: datetime,
+    data: dict[str, str] | None = None,
+    alert_id: UUID | None = None,
+) -> InboxMessage:
+    """Put a message into the inbox, or rewrite the one with this tag, and ask for a push to each of the phones.
+
+    `data` travels with the push. The text is the patient's language; what a locked screen shows is chosen at the push.
+    """
     change = next_changes(session, patient_id)
-    message = session.exec(select(InboxMessage).where(InboxMessage.alert_id == alert_id)).first()
+    message = session.exec(
+        select(InboxMessage).where(InboxMessage.patient_id == patient_id, InboxMessage.tag == tag)
+    ).first()
     if message is None:
         message = InboxMessage(
             patient_id=patient_id,
             alert_id=alert_id,
+            tag=tag,
             kind=kind.value,
             level=level.value,
             title=title,
             text=text,
+            data=data or {},
             created_at=now,
             change=change,
         )
         session.add(message)
     else:
         message.kind, message.level, message.title, message.text = kind.value, level.value, title, text
-        message.created_at, message.resolved_at, message.change = now, None, change
+        message.data, message.created_at, message.resolved_at, message.change = data or {}, now, None, change
     session.flush()
-    devices = session.exec(select(Device.id).where(Device.patient_id == patient_id)).all()
+    ring(session, message, now=now)
+    return message
+
+
+def ring(session: Session, message: InboxMessage, *, now: datetime) -> None:
+    """Ask for a push of the message to each of the patient's phones."""
+    devices = session.exec(select(Device.id).where(Device.patient_id == message.patient_id)).all()
     deliveries = [
         Delivery(
             id=uuid4(),
             message_id=message.id,
-            alert_id=alert_id,
-            patient_id=patient_id,
+            alert_id=message.alert_id,
+            patient_id=message.patient_id,
             device_id=device_id,
-            tag=str(alert_id),
+            tag=message.tag,
             created_at=now,
         )
         for device_id in devices
@@ -74,12 +126,13 @@ def tell(
     session.add_all(deliveries)
     session.flush()
     due.mark_due(session, DELIVER, [delivery.id for delivery in deliveries], due_at=now)
-    return message
 
 
-def close_message(session: Session, alert_id: UUID, *, now: datetime) -> None:
-    """Mark the alert's message as over; pushes that still wait will not be sent."""
-    message = session.exec(select(InboxMessage).where(InboxMessage.alert_id == alert_id)).first()
+def close_message(session: Session, patient_id: UUID, tag: str, *, now: datetime) -> None:
+    """Mark the message as over; pushes that still wait will not be sent."""
+    message = session.exec(
+        select(InboxMessage).where(InboxMessage.patient_id == patient_id, InboxMessage.tag == tag)
+    ).first()
     if message is not None and message.resolved_at is None:
         message.resolved_at = now
         message.change = next_changes(session, message.patient_id)
@@ -93,6 +146,7 @@ class _Waiting:
     message: InboxMessage
     push_token: str | None
     language: str
+    openly: bool
 
 
 def deliver_due(
@@ -134,19 +188,23 @@ def _waiting(session: Session, claims: Sequence[due.Claim]) -> list[_Waiting]:
         .where(col(Delivery.id).in_([claim.key for claim in claims]), Delivery.outcome == DeliveryOutcome.WAITING)
     )
     by_key = {claim.key: claim for claim in claims}
-    return [_Waiting(by_key[row[0].id], *row) for row in rows]
+    return [_Waiting(by_key[row[0].id], *row, openly=False) for row in rows]
 
 
 def _push_message(item: _Waiting) -> PushMessage:
-    level = MessageLevel(item.message.level)
-    title, body = push_words(level, item.language)
+    message = item.message
+    level, kind = MessageLevel(message.level), MessageKind(message.kind)
+    # Who allowed it reads the message itself on the locked screen; nobody else finds a word of health there.
+    title, body = (message.title, message.text) if item.openly else push_words(kind, level, item.language)
+    reminder = kind is MessageKind.REMINDER
     return PushMessage(
         token=item.push_token or "",
         tag=item.delivery.tag,
         title=title,
         body=body,
-        urgent=level is MessageLevel.RED,
-        data={"message_id": str(item.message.id)},
+        urgent=level is MessageLevel.RED or reminder,
+        channel="reminders" if reminder else "urgent" if level is MessageLevel.RED else "messages",
+        data={"message_id": str(message.id), **message.data},
     )
 
 

@@ -20,6 +20,16 @@ class ForecastStatus(StrEnum):
     NOT_ENOUGH_DATA = "not_enough_data"
     NO_CONSENT = "no_consent"
     NO_MODEL = "no_model"
+    # The hospital runs this model in the shadow, or not at all.
+    SWITCHED_OFF = "switched_off"
+
+
+class ModelMode(StrEnum):
+    """ON speaks; SHADOW is assessed and logged and tells nobody; OFF is not asked. The rules go on in every case."""
+
+    ON = "on"
+    SHADOW = "shadow"
+    OFF = "off"
 
 
 class RiskLevel(StrEnum):
@@ -66,7 +76,29 @@ class Assessment(SQLModel, table=True):
     probability_7_days: float | None = None
     level: str | None = None
     reasons: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    # What the alarm thresholds are set on; also of a model in the shadow.
+    alarm_score: float | None = None
     model_id: str | None = None
     model_version: str | None = None
     last_entry_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
     change: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+
+
+class ModelSwitch(SQLModel, table=True):
+    """A ledger: the newest row of a hospital and model holds. Without one the model is on."""
+
+    __tablename__ = "model_switch"
+    __table_args__ = (
+        CheckConstraint(one_of("mode", ModelMode), name="mode"),
+        CheckConstraint("length(reason) BETWEEN 1 AND 500", name="reason"),
+        Index("ix_model_switch_hospital_id_model_id", "hospital_id", "model_id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True))
+    hospital_id: UUID = Field(foreign_key="hospital.id")
+    model_id: str
+    mode: str
+    reason: str
+    # A clinician of the hospital; NULL for the command line.
+    set_by: UUID | None = Field(default=None, foreign_key="clinician.id")
+    set_at: datetime = Field(sa_column=Column(Instant, nullable=False))

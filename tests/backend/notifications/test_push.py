@@ -14,7 +14,8 @@ from tests.fakes.fcm import FcmServer
 
 
 def message(token: str = "phone-1", **changed: object) -> PushMessage:
-    usual = {"token": token, "tag": "alert-1", "title": "Soom", "body": "Open Soom", "urgent": True, "data": {"a": "b"}}
+    usual: dict[str, object] = {"token": token, "tag": "alert-1", "title": "Soom", "body": "Open Soom"}
+    usual |= {"urgent": True, "channel": "urgent", "data": {"a": "b"}}
     return PushMessage(**usual | changed)  # type: ignore[arg-type]
 
 

@@ -71,7 +71,7 @@ def phone(session: Session, of: Patient, token: str | None) -> Device:
 
 
 def tell(session: Session, alert: Alert, level: MessageLevel = MessageLevel.RED) -> None:
-    service.tell(
+    service.tell_of_alert(
         session, patient_id=alert.patient_id, alert_id=alert.id, kind=MessageKind.RED_ZONE, level=level, now=NOW
     )
     session.commit()
@@ -269,7 +269,7 @@ def test_what_is_over_is_not_pushed_any_more(
     phone(session, patient, "phone-1")
     tell(session, alert)
     before = inbox_changed_after(session, patient.id, 0)[0].change
-    service.close_message(session, alert.id, now=NOW)
+    service.close_message(session, patient.id, str(alert.id), now=NOW)
     session.commit()
     deliver(new_session, firebase, clock)
     assert the_delivery(session).outcome == "not_needed"
@@ -326,13 +326,14 @@ def test_the_wait_between_tries_is_bounded_and_never_zero(attempts: int, seed: i
 
 @pytest.mark.parametrize("language", list(Language))
 def test_every_message_is_written_in_every_language(language: Language) -> None:
-    for kind in MessageKind:
+    for kind in (MessageKind.RED_ZONE, MessageKind.RED_FLAG, MessageKind.FORECAST):
         title, text = inbox_words(kind, language.value, "119")
         assert title
         assert kind is MessageKind.FORECAST or "119" in text
         assert "{" not in text
-    bodies = {push_words(level, language.value)[1] for level in MessageLevel}
-    assert len(bodies) == 3
+    bodies = {push_words(MessageKind.FORECAST, level, language.value)[1] for level in MessageLevel}
+    bodies.add(push_words(MessageKind.REMINDER, MessageLevel.INFO, language.value)[1])
+    assert len(bodies) == 4
 
 
 def test_the_emergency_number_is_that_of_the_hospitals_country(

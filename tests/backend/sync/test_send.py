@@ -158,6 +158,7 @@ def test_a_forecast_and_a_message_come_once(phone: clinic.Phone, session: Sessio
     session.add(
         InboxMessage(
             patient_id=patient.id,
+            tag="red_zone",
             kind="red_zone",
             level="red",
             title="Red zone",
