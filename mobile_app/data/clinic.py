@@ -50,6 +50,25 @@ class Inhaler:
 
 
 @dataclass(frozen=True, slots=True)
+class Prescription:
+    """One inhaler of a signed plan. As needed: ``times_a_day`` 0."""
+
+    inhaler_id: str
+    name: str
+    inhalations: int
+    times_a_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReminder:
+    """What the plan wants to be reminded of; ``at`` is HH:MM of the patient's own clock."""
+
+    kind: str
+    at: str
+    inhaler_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A signed action plan: thresholds in L/min and what to do in each zone, in the patient's language."""
 
@@ -63,6 +82,8 @@ class Plan:
     instructions: dict[str, list[str]]
     language: str
     review_on: date | None
+    prescriptions: tuple[Prescription, ...] = ()
+    reminders: tuple[PlanReminder, ...] = ()
 
     def zone_of(self, litres_per_min: int) -> str:
         """The action zone of a reading, by the thresholds the clinician signed."""
@@ -234,6 +255,13 @@ def plan_from_wire(wire: dict[str, Any]) -> Plan:
         instructions={zone: list(wire["instructions"].get(zone) or []) for zone in ("green", "yellow", "red")},
         language=str(wire["language"]),
         review_on=date.fromisoformat(review_on) if review_on else None,
+        prescriptions=tuple(
+            Prescription(str(one["inhaler_id"]), str(one["name"]), int(one["inhalations"]), int(one["times_a_day"]))
+            for one in wire.get("prescriptions") or []
+        ),
+        reminders=tuple(
+            PlanReminder(str(one["kind"]), str(one["at"]), one.get("inhaler_id")) for one in wire.get("reminders") or []
+        ),
     )
 
 

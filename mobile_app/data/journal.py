@@ -12,6 +12,8 @@ from mobile_app.data.database import PhoneDatabase
 from mobile_app.data.entries import Body, Entry, Moment, instant_from_wire, instant_to_wire
 
 _COLUMNS = "kind, id, revision, device_id, deleted, taken_at, time_zone, utc_offset_minutes, local_date, body"
+# Settings travel as entries do, and are no part of the day.
+_LIVED = "AND kind <> 'reminder_settings'"
 _STATE_COLUMNS = _COLUMNS + ", sent_revision, refused_revision, refusal"
 
 
@@ -78,6 +80,15 @@ class Journal:
         """Keeps a new entry; it is on disk when this returns."""
         entry = Entry(kind, str(uuid4()), 1, self.device_id, False, moment, body)
         with self._database.transaction():
+            self._put(entry)
+        return entry
+
+    def record_once(self, kind: str, entry_id: str, body: Body, moment: Moment) -> Entry | None:
+        """Keeps a new entry under an id that says what it stands for; None when there is one, even a deleted one."""
+        entry = Entry(kind, entry_id, 1, self.device_id, False, moment, body)
+        with self._database.transaction():
+            if self._version_of(kind, entry_id) is not None:
+                return None
             self._put(entry)
         return entry
 
@@ -179,8 +190,9 @@ class Journal:
         return row
 
     def between(self, first: date, last: date, kinds: Sequence[str] = ()) -> list[KeptEntry]:
-        """Entries of the diary days first to last, both included, oldest first; of all kinds unless some are named."""
-        named = f"AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
+        """Entries of the diary days first to last, both included, oldest first; all that was lived unless kinds are
+        named."""
+        named = f"AND kind IN ({','.join('?' * len(kinds))})" if kinds else _LIVED
         rows = self._connection.execute(
             f"SELECT {_STATE_COLUMNS} FROM entry WHERE deleted = 0 AND local_date BETWEEN ? AND ? {named} "  # noqa: S608
             "ORDER BY taken_at, id",
@@ -191,7 +203,7 @@ class Journal:
     def days_before(self, day: date, limit: int) -> list[date]:
         """The latest diary days with any entry, before the given day, newest first."""
         rows = self._connection.execute(
-            "SELECT DISTINCT local_date FROM entry WHERE deleted = 0 AND local_date < ? "
+            f"SELECT DISTINCT local_date FROM entry WHERE deleted = 0 AND local_date < ? {_LIVED} "  # noqa: S608
             "ORDER BY local_date DESC LIMIT ?",
             (day.isoformat(), limit),
         )

@@ -52,21 +52,22 @@ class OpenDiary:
     def record(self, kind: str, body: Body, moment: Moment | None = None) -> Entry:
         """Keeps a new entry."""
         entry = self.journal.record(kind, body, moment or self.moment())
-        self._changed()
+        self.changed()
         return entry
 
     def revise(self, seen: Entry, body: Body | None = None, moment: Moment | None = None) -> Entry:
         """Keeps a correction. Raises EntryChangedMeanwhile."""
         entry = self.journal.revise(seen, body, moment)
-        self._changed()
+        self.changed()
         return entry
 
     def delete(self, seen: Entry) -> Entry:
         """Deletes an entry, undone by revising the tombstone with the old body. Raises EntryChangedMeanwhile."""
         entry = self.journal.delete(seen)
-        self._changed()
+        self.changed()
         return entry
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """To be called after a write that went past this class."""
         for tell in self.after_change:
             tell()
