@@ -13,7 +13,9 @@ from backend.notifications import tables as notifications
 from backend.patients import tables as patients
 from backend.plans import tables as plans
 from backend.recommendations import tables as recommendations
+from backend.reminders import tables as reminders
 from backend.risk import tables as risk
+from backend.sharing import tables as sharing
 
 TABLE_MODULES = (
     accounts,
@@ -29,6 +31,8 @@ TABLE_MODULES = (
     patients,
     plans,
     recommendations,
+    reminders,
     risk,
+    sharing,
 )
 metadata = SQLModel.metadata

@@ -12,3 +12,9 @@ class BatchTooLarge(SoomError):
 class CursorInvalid(SoomError):
     code = "cursor_invalid"
     message = "This cursor is not known. Start again with an empty one; nothing is lost by it."
+
+
+class ConsentWithdrawn(SoomError):
+    status = 403
+    code = "consent_withdrawn"
+    message = "The patient withdrew the consent to sending the diary. It can be given again on the patient's own phone."

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -33,6 +33,7 @@ _validate: Mapping[str, Callable[[object], EntryIn[Any, Any]]] = {
     "questionnaire": schemas.QuestionnaireEntry.model_validate,
     "note": schemas.NoteEntry.model_validate,
     "plan_receipt": schemas.PlanReceiptEntry.model_validate,
+    "reminder_settings": schemas.ReminderSettingsEntry.model_validate,
 }
 # What pydantic's own error types mean on the wire; our own types are wire codes already.
 _OWN_CODES = frozenset(
@@ -60,10 +61,12 @@ class Circumstances:
     """What an entry is judged against."""
 
     now: datetime
+    patient_id: UUID
     clock_ahead: timedelta
     born_on: date | None
     inhaler_ids: Set[UUID]
     plan_versions: Set[int]
+    by_carer: bool = False
 
     @cached_property
     def latest(self) -> datetime:
@@ -100,9 +103,19 @@ def judge(raw: object, circumstances: Circumstances) -> tuple[str, UUID, Row]:
         raise Refused(_reason_for(error, raw)) from error
     if entry.deleted != (entry.body is None):
         raise refuse("body_and_deleted", "body is null exactly when deleted is true.", "body")
+    if circumstances.by_carer and (entry.deleted or entry.revision > 1):
+        code = "carer_may_not_delete" if entry.deleted else "carer_may_not_correct"
+        raise refuse(code, "A carer's phone may add to the diary. Only the patient's own may change it.", "revision")
     taken_at = _judge_time(entry, circumstances)
     _judge_references(kind, entry, circumstances)
+    if kind == "reminder_settings" and entry.id != settings_id(circumstances.patient_id):
+        raise refuse("settings_id", "A patient has one entry of reminder settings, with its own fixed id.", "id")
     return kind, entry.id, _row(entry, taken_at)
+
+
+def settings_id(patient_id: UUID) -> UUID:
+    """The id of a patient's one entry of reminder settings, the same on each phone."""
+    return uuid5(NAMESPACE_OID, f"{patient_id}:reminder_settings")
 
 
 def _reason_for(error: ValidationError, raw: dict[str, Any]) -> Reason:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -20,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
 from backend.clinical.peak_flow import Bronchodilator, Zone
 from backend.clinical.red_flags import ANSWERABLE
@@ -34,7 +36,9 @@ from backend.diary.tables import (
 )
 from backend.medication.tables import MOST_PUFFS, UseAmount, UsePurpose, UseSource
 from backend.notifications.schemas import InboxItemOut
+from backend.patients.schemas import ConsentOut
 from backend.plans.schemas import PlanOut
+from backend.reminders.tables import HIGHEST_COUNT, LONGEST_KEY, Action, ReportedCause, ReportedState, SkipReason
 from backend.risk.schemas import ForecastOut
 
 MOST_ENTRIES = 200
@@ -50,6 +54,24 @@ Text = Annotated[str, StringConstraints(strict=True, pattern=r"^[^\x00]*$")]
 PositiveInt = Annotated[StrictInt, Field(ge=1, le=HIGHEST_INTEGER)]
 Number = Annotated[StrictFloat, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, allow_inf_nan=False)]
 Blow = Annotated[StrictInt, Field(ge=LOWEST_LITRES_PER_MIN, le=HIGHEST_LITRES_PER_MIN)]
+WallTime = Annotated[str, StringConstraints(strict=True, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+UuidText = Annotated[
+    str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", to_lower=True)
+]
+OccurrenceKey = Annotated[Text, StringConstraints(min_length=1, max_length=LONGEST_KEY)]
+
+
+def _a_date_of_the_calendar(given: str) -> str:
+    date.fromisoformat(given)
+    return given
+
+
+Date = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=r"^\d{4}-\d{2}-\d{2}$"),
+    AfterValidator(_a_date_of_the_calendar),
+    WithJsonSchema(DATE_SCHEMA),
+]
 
 
 class Wire(BaseModel):
@@ -158,6 +180,46 @@ Kind = TypeVar("Kind", bound=str)
 Body = TypeVar("Body", bound=Wire)
 
 
+class TimesOfTheWeek(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+
+    weekday: WallTime
+    weekend: WallTime
+
+
+class OpenedInhaler(TypedDict):
+    """A new inhaler of so many inhalations, as its label says: what tells when it will be empty."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+
+    on: Date
+    inhalations: Annotated[StrictInt, Field(ge=1, le=400)]
+
+
+class Appointment(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+
+    id: UuidText
+    on: Date
+    at: WallTime
+
+
+class ReminderSettingsBody(Wire):
+    """One entry a patient, its id uuid5(NAMESPACE_OID, "<patient id>:reminder_settings"). Times are the patient's own
+    clock's. `times`: by key of a reminder. `check_in_at` null: no check-in. Before `paused_until` nothing reminds."""
+
+    day_starts_at: WallTime = "04:00"
+    quiet_from: WallTime = "22:00"
+    quiet_until: WallTime = "07:00"
+    times: Annotated[dict[OccurrenceKey, TimesOfTheWeek], Field(max_length=60)] = {}
+    follow_habit: StrictBool = True
+    check_in_at: WallTime | None = "20:00"
+    paused_until: Date | None = None
+    health_words_on_lock_screen: StrictBool = False
+    opened: Annotated[dict[UuidText, OpenedInhaler], Field(max_length=20)] = {}
+    appointments: Annotated[list[Appointment], Field(max_length=20)] = []
+
+
 class EntryIn(Wire, Generic[Kind, Body]):
     """One version of one diary entry. Versions are ordered by (revision, device id); the greater wins, everywhere."""
 
@@ -182,6 +244,7 @@ AttackEntry = EntryIn[Literal["attack"], AttackBody]
 QuestionnaireEntry = EntryIn[Literal["questionnaire"], QuestionnaireBody]
 NoteEntry = EntryIn[Literal["note"], NoteBody]
 PlanReceiptEntry = EntryIn[Literal["plan_receipt"], PlanReceiptBody]
+ReminderSettingsEntry = EntryIn[Literal["reminder_settings"], ReminderSettingsBody]
 
 AnyEntry = (
     PeakFlowEntry
@@ -192,15 +255,59 @@ AnyEntry = (
     | QuestionnaireEntry
     | NoteEntry
     | PlanReceiptEntry
+    | ReminderSettingsEntry
 )
 
 
+class PhoneIn(Wire):
+    """What the phone says of itself: where it is, what the system allows, and its alarms. Null is "not known"."""
+
+    time_zone: Annotated[Text, StringConstraints(min_length=1, max_length=64)]
+    notifications_allowed: StrictBool | None = None
+    exact_alarms_allowed: StrictBool | None = None
+    battery_unrestricted: StrictBool | None = None
+    armed_until: AwareDatetime | None = None
+    armed_count: Annotated[StrictInt, Field(ge=0, le=HIGHEST_COUNT)] = 0
+
+
+class OccurrenceIn(Wire):
+    """One prompt of one reminder on one diary day, and what became of it on this phone, `at` when.
+
+    Its identity is (key, local_date) and holds no time of day, so that moving a reminder never makes a second one of
+    it. The greater revision wins.
+    """
+
+    key: OccurrenceKey
+    local_date: Date
+    due_at: AwareDatetime
+    time_zone: Annotated[Text, StringConstraints(min_length=1, max_length=64)]
+    revision: PositiveInt
+    state: ReportedState
+    at: AwareDatetime
+    action: Action | None = None
+    skip_reason: SkipReason | None = None
+    cause: ReportedCause | None = None
+    snoozed_times: Annotated[StrictInt, Field(ge=0, le=HIGHEST_COUNT)] = 0
+
+
+class PushReceiptIn(Wire):
+    """A push reached the phone, or opened the app. `message_id` is an inbox item's."""
+
+    message_id: UUID
+    event: Literal["received", "opened"]
+    at: AwareDatetime
+
+
 class SyncIn(Wire):
-    """`sent_at` is the phone's clock at sending. Entries are judged one by one, so one bad entry costs no other."""
+    """`sent_at` is the phone's clock at sending. Entries are judged one by one, so one bad entry costs no other; so are
+    occurrences and push receipts."""
 
     sent_at: AwareDatetime
     push_token: Annotated[Text, StringConstraints(min_length=1, max_length=4096)] | None = None
     entries: list[SkipValidation[AnyEntry]]
+    phone: PhoneIn | None = None
+    occurrences: list[SkipValidation[OccurrenceIn]] = []
+    push_receipts: list[SkipValidation[PushReceiptIn]] = []
 
 
 class Reason(BaseModel):
@@ -223,9 +330,21 @@ class Receipt:
     reason: Reason | None = None
 
 
+@dataclass
+class OccurrenceReceipt:
+    """`key`, `local_date` and `revision` are what the phone sent. `unchanged`: this or a newer revision is known."""
+
+    key: str | int | None
+    local_date: str | int | None
+    revision: str | int | None
+    outcome: Literal["accepted", "unchanged", "refused"]
+    reason: Reason | None = None
+
+
 class SyncOut(BaseModel):
     server_time: datetime
     receipts: list[Receipt]
+    occurrence_receipts: list[OccurrenceReceipt] = []
 
 
 class ProfileOut(BaseModel):
@@ -274,6 +393,7 @@ class ChangesOut(BaseModel):
     more: bool
     entries: Sequence[EntryOut]
     profile: ProfileOut | None
+    consents: list[ConsentOut] | None
     inhalers: list[InhalerOut] | None
     plan: PlanOut | None
     forecast: ForecastOut | None

@@ -16,15 +16,28 @@ from backend.medication.store import inhalers
 from backend.medication.tables import Inhaler
 from backend.notifications.schemas import InboxItemOut
 from backend.notifications.store import inbox_changed_after
+from backend.patients.schemas import ConsentOut
+from backend.patients.service import consents
 from backend.patients.tables import Patient
 from backend.plans.schemas import PlanOut
 from backend.plans.store import plan_in_force
+from backend.reminders.tables import PLAN_REMINDERS
 from backend.risk.schemas import ForecastOut
 from backend.risk.store import forecast_changed_after
 from backend.sync import store
-from backend.sync.errors import BatchTooLarge, CursorInvalid
+from backend.sync.errors import BatchTooLarge, ConsentWithdrawn, CursorInvalid
 from backend.sync.judging import Circumstances, Refused, echo, judge
-from backend.sync.schemas import MOST_ENTRIES, ChangesOut, EntryOut, InhalerOut, ProfileOut, Receipt, SyncIn, SyncOut
+from backend.sync.occurrences import keep_occurrences, keep_phone
+from backend.sync.schemas import (
+    MOST_ENTRIES,
+    ChangesOut,
+    EntryOut,
+    InhalerOut,
+    ProfileOut,
+    Receipt,
+    SyncIn,
+    SyncOut,
+)
 from backend.sync.store import Row
 
 
@@ -33,27 +46,32 @@ def accept(
 ) -> SyncOut:
     """Store what is newer and answer one receipt an entry, in their order. `connection` is the session's own.
 
-    Raises BatchTooLarge, or AccessTokenInvalid when the phone is no longer one of the patient's.
+    Raises BatchTooLarge, AccessTokenInvalid when the phone is no longer one of the patient's, or ConsentWithdrawn.
     """
-    if len(sent.entries) > MOST_ENTRIES:
+    if max(len(sent.entries), len(sent.occurrences), len(sent.push_receipts)) > MOST_ENTRIES:
         raise BatchTooLarge
     clock_ahead = sent.sent_at - now
     exchange = store.begin_exchange(
         connection,
         caller,
-        count=len(sent.entries),
+        # One more closes the inbox messages of reminders that the phone took care of.
+        count=len(sent.entries) + bool(sent.occurrences),
         now=now,
         clock_ahead_seconds=_storable_seconds(clock_ahead),
         push_token=sent.push_token,
     )
     if exchange is None:
         raise AccessTokenInvalid
+    if sent.entries and not exchange.care_consent:
+        raise ConsentWithdrawn
     circumstances = Circumstances(
         now=now,
+        patient_id=caller.patient_id,
         clock_ahead=clock_ahead,
         born_on=exchange.born_on,
         inhaler_ids=exchange.inhaler_ids,
         plan_versions=exchange.plan_versions,
+        by_carer=exchange.by_carer,
     )
     batch = _Batch(exchange.first_change)
     for raw in sent.entries:
@@ -61,6 +79,17 @@ def accept(
     receipts, accepted = batch.store(connection, caller, now=now)
     if accepted:
         due.mark_due(session, "assess", [caller.patient_id], due_at=now)
+    moved = sent.phone is not None and keep_phone(connection, caller, sent.phone, now=now)
+    if moved or batch.has("reminder_settings"):
+        due.mark_due(session, PLAN_REMINDERS, [caller.patient_id], due_at=now)
+    occurrence_receipts = keep_occurrences(
+        connection,
+        caller,
+        sent.occurrences,
+        now=now,
+        clock_ahead=clock_ahead,
+        change=exchange.first_change + len(sent.entries),
+    )
     audit.record(
         session,
         now=now,
@@ -70,7 +99,7 @@ def accept(
         patient_ids=[caller.patient_id],
         detail={"device_id": str(caller.device_id), "entries": len(receipts), "accepted": accepted},
     )
-    return SyncOut(server_time=now, receipts=receipts)
+    return SyncOut(server_time=now, receipts=receipts, occurrence_receipts=occurrence_receipts)
 
 
 def _storable_seconds(clock_ahead: timedelta) -> int:
@@ -87,6 +116,9 @@ class _Batch:
         # The newest version of each entry in this batch, and the place of its receipt.
         self._rows: dict[str, dict[UUID, Row]] = {}
         self._places: dict[tuple[str, UUID], int] = {}
+
+    def has(self, kind: str) -> bool:
+        return kind in self._rows
 
     def judge(self, raw: Any, circumstances: Circumstances) -> None:
         sent = raw if isinstance(raw, dict) else {}
@@ -156,6 +188,7 @@ def changes_since(session: Session, caller: DeviceCaller, cursor: str, *, limit:
         more=more,
         entries=[EntryOut.model_validate(row) for row in rows],
         profile=_profile(session, patient) if after < patient.profile_change <= up_to else None,
+        consents=_consents(session, patient) if after < patient.profile_change <= up_to else None,
         inhalers=_inhalers(inhalers(session, patient.id), after, up_to),
         plan=_plan(session, patient, after, up_to),
         forecast=_forecast(session, patient, after, up_to),
@@ -185,6 +218,10 @@ def _profile(session: Session, patient: Patient) -> ProfileOut:
         emergency_number=emergency_number(hospital.country),
         hospital=hospital.name,
     )
+
+
+def _consents(session: Session, patient: Patient) -> list[ConsentOut]:
+    return [ConsentOut.model_validate(one, from_attributes=True) for one in consents(session, patient.id)]
 
 
 def _inhalers(all_of_them: Sequence[Inhaler], after: int, up_to: int) -> list[InhalerOut] | None:

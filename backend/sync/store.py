@@ -12,11 +12,13 @@ import psycopg
 from sqlalchemy import text
 from sqlmodel import Session
 
+from backend.accounts.tables import DeviceRole
 from backend.accounts.tokens import DeviceCaller
 from backend.diary.tables import Attack, Note, PeakFlow, Questionnaire, Symptoms, TriggerExposure
 from backend.medication.tables import InhalerUse
 from backend.patients.entry import Entry
 from backend.plans.tables import PlanReceipt
+from backend.reminders.tables import ReminderSettings
 
 Row = dict[str, Any]
 
@@ -29,6 +31,7 @@ TABLE_OF_KIND: Mapping[str, type[Entry]] = {
     "questionnaire": Questionnaire,
     "note": Note,
     "plan_receipt": PlanReceipt,
+    "reminder_settings": ReminderSettings,
 }
 ENVELOPE = tuple(Entry.model_fields)
 # Kept beside the blows so that queries need not unpack them; the wire carries the blows alone.
@@ -90,10 +93,13 @@ CHANGED = text(
 BEGIN_EXCHANGE = """
     WITH phone AS (
         UPDATE device SET last_seen_at = %(now)s, clock_ahead_seconds = %(clock_ahead_seconds)s
-        WHERE id = %(device_id)s AND patient_id = %(patient_id)s RETURNING push_token
+        WHERE id = %(device_id)s AND patient_id = %(patient_id)s AND removed_at IS NULL
+        RETURNING push_token, role
     )
     UPDATE patient SET last_change = last_change + %(count)s FROM phone WHERE patient.id = %(patient_id)s
-    RETURNING last_change, born_on, phone.push_token,
+    RETURNING last_change, born_on, phone.push_token, phone.role,
+        EXISTS (SELECT 1 FROM consent WHERE consent.patient_id = %(patient_id)s AND purpose = 'care'
+            AND withdrawn_at IS NULL),
         ARRAY(SELECT inhaler.id FROM inhaler WHERE inhaler.patient_id = %(patient_id)s),
         ARRAY(SELECT version FROM action_plan WHERE action_plan.patient_id = %(patient_id)s)
 """
@@ -114,6 +120,8 @@ class Exchange:
     born_on: date | None
     inhaler_ids: frozenset[UUID]
     plan_versions: frozenset[int]
+    by_carer: bool
+    care_consent: bool
 
 
 @contextmanager
@@ -154,16 +162,26 @@ def begin_exchange(
     row = connection.execute(BEGIN_EXCHANGE, known).fetchone()
     if row is None:
         return None
-    last_change, born_on, known_token, inhaler_ids, plan_versions = row
+    last_change, born_on, known_token, role, care_consent, inhaler_ids, plan_versions = row
     if push_token is not None and push_token != known_token:
         connection.execute(MOVE_PUSH_ADDRESS, known | {"push_token": push_token})
-    return Exchange(last_change - count + 1, born_on, frozenset(inhaler_ids), frozenset(plan_versions))
+    return Exchange(
+        last_change - count + 1,
+        born_on,
+        frozenset(inhaler_ids),
+        frozenset(plan_versions),
+        by_carer=role == DeviceRole.CARER,
+        care_consent=care_consent,
+    )
 
 
 def note_seen(session: Session, patient_id: UUID, device_id: UUID, *, now: datetime) -> bool:
     """Note that the phone lives; False if it is not, or no longer, one of the patient's."""
     seen = session.connection().execute(
-        text("UPDATE device SET last_seen_at = :now WHERE id = :device_id AND patient_id = :patient_id RETURNING id"),
+        text(
+            "UPDATE device SET last_seen_at = :now WHERE id = :device_id AND patient_id = :patient_id"
+            " AND removed_at IS NULL RETURNING id"
+        ),
         {"now": now, "device_id": device_id, "patient_id": patient_id},
     )
     return seen.first() is not None
