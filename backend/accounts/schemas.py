@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from backend.accounts.tables import Platform
+from backend.accounts.tables import DeviceRole, Platform
 
 
 class Strict(BaseModel):
@@ -48,7 +48,10 @@ class TokenIn(Strict):
 
 
 class TokensOut(BaseModel):
+    """`role` says whether this is the patient's own phone or a carer's, which may write and not correct or delete."""
+
     patient_id: UUID
+    role: DeviceRole
     access_token: str
     access_expires_at: datetime
     refresh_token: str

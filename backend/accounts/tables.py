@@ -16,6 +16,13 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+class DeviceRole(StrEnum):
+    """A carer's phone may write into the diary, and not correct or delete."""
+
+    PATIENT = "patient"
+    CARER = "carer"
+
+
 class Platform(StrEnum):
     ANDROID = "android"
     IOS = "ios"
@@ -61,9 +68,11 @@ class EnrolmentCode(SQLModel, table=True):
     """A one-time code that binds a phone to a patient; stored as its hash, usable once."""
 
     __tablename__ = "enrolment_code"
+    __table_args__ = (CheckConstraint(one_of("role", DeviceRole), name="role"),)
 
     code_hash: bytes = Field(primary_key=True)
     patient_id: UUID = Field(foreign_key="patient.id", index=True)
+    role: str = DeviceRole.PATIENT.value
     created_by: UUID | None = Field(default=None, foreign_key="clinician.id")
     created_at: datetime = Field(sa_column=Column(Instant, nullable=False))
     expires_at: datetime = Field(sa_column=Column(Instant, nullable=False))
@@ -74,16 +83,22 @@ class Device(SQLModel, table=True):
     """A phone of a patient. The id is made by the phone and, with the revision, orders versions of an entry."""
 
     __tablename__ = "device"
-    __table_args__ = (CheckConstraint(one_of("platform", Platform), name="platform"),)
+    __table_args__ = (
+        CheckConstraint(one_of("platform", Platform), name="platform"),
+        CheckConstraint(one_of("role", DeviceRole), name="role"),
+    )
 
     id: UUID = Field(primary_key=True)
     patient_id: UUID = Field(foreign_key="patient.id", primary_key=True)
     name: str
     platform: str
+    role: str = DeviceRole.PATIENT.value
     push_token: str | None = None
     enrolled_at: datetime = Field(sa_column=Column(Instant, nullable=False))
     last_seen_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
     clock_ahead_seconds: int | None = None
+    # A carer's phone that was shut out; what it wrote stays, so the row stays.
+    removed_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
 
 
 class RefreshToken(SQLModel, table=True):

@@ -23,7 +23,7 @@ from backend.accounts.errors import (
     RefreshTokenUnknown,
 )
 from backend.accounts.schemas import DeviceIn, TokensOut
-from backend.accounts.tables import Device, EnrolmentCode, RefreshToken
+from backend.accounts.tables import Device, DeviceRole, EnrolmentCode, RefreshToken
 from backend.core.settings import Settings
 
 # Without letters and digits that people mix up (0 O, 1 I L, 5 S, 2 Z, 8 B, U V).
@@ -47,13 +47,21 @@ def normalised(code: str) -> str:
     return "".join(letter for letter in code.upper() if letter.isalnum())
 
 
-def create_enrolment_code(session: Session, patient_id: UUID, *, created_by: UUID | None, now: datetime) -> str:
+def create_enrolment_code(
+    session: Session,
+    patient_id: UUID,
+    *,
+    created_by: UUID | None,
+    now: datetime,
+    role: DeviceRole = DeviceRole.PATIENT,
+) -> str:
     """A new one-time code such as `K7QM-3XRD`, valid for a week; only its hash is kept."""
     letters = "".join(secrets.choice(CODE_ALPHABET) for _ in range(8))
     session.add(
         EnrolmentCode(
             code_hash=hashed(letters),
             patient_id=patient_id,
+            role=role.value,
             created_by=created_by,
             created_at=now,
             expires_at=now + CODE_VALID,
@@ -87,10 +95,21 @@ def enrol(
     row.used_at = now
     session.connection().execute(
         insert(Device)
-        .values(id=phone.id, patient_id=row.patient_id, name=phone.name, platform=phone.platform, enrolled_at=now)
-        .on_conflict_do_update(index_elements=["id", "patient_id"], set_={"name": phone.name, "enrolled_at": now})
+        .values(
+            id=phone.id,
+            patient_id=row.patient_id,
+            name=phone.name,
+            platform=phone.platform,
+            role=row.role,
+            enrolled_at=now,
+        )
+        .on_conflict_do_update(
+            index_elements=["id", "patient_id"],
+            set_={"name": phone.name, "role": row.role, "enrolled_at": now, "removed_at": None},
+        )
     )
-    return _issue(session, settings, DeviceCaller(row.patient_id, phone.id), family=uuid4(), now=now)
+    caller, role = DeviceCaller(row.patient_id, phone.id), DeviceRole(row.role)
+    return _issue(session, settings, caller, family=uuid4(), role=role, now=now)
 
 
 def refresh(session: Session, settings: Settings, token: str, *, attempt_id: UUID | None, now: datetime) -> TokensOut:
@@ -111,7 +130,12 @@ def refresh(session: Session, settings: Settings, token: str, *, attempt_id: UUI
         successor.revoked_at = now
     elif row.expires_at <= now:
         raise RefreshTokenExpired
-    tokens = _issue(session, settings, DeviceCaller(row.patient_id, row.device_id), family=row.family, now=now)
+    caller = DeviceCaller(row.patient_id, row.device_id)
+    device = session.get(Device, (caller.device_id, caller.patient_id))
+    if device is None or device.removed_at is not None:
+        # The phone was removed from the diary: its tokens are worth nothing.
+        raise RefreshTokenUnknown
+    tokens = _issue(session, settings, caller, family=row.family, role=DeviceRole(device.role), now=now)
     row.spent_at = now
     row.spent_by_attempt = attempt_id
     row.successor_hash = hashed(tokens.refresh_token)
@@ -133,7 +157,9 @@ def revoke_family(session: Session, family: UUID, *, now: datetime) -> None:
     )
 
 
-def _issue(session: Session, settings: Settings, caller: DeviceCaller, *, family: UUID, now: datetime) -> TokensOut:
+def _issue(
+    session: Session, settings: Settings, caller: DeviceCaller, *, family: UUID, role: DeviceRole, now: datetime
+) -> TokensOut:
     refresh_token = secrets.token_urlsafe(32)
     session.add(
         RefreshToken(
@@ -154,6 +180,7 @@ def _issue(session: Session, settings: Settings, caller: DeviceCaller, *, family
     )
     return TokensOut(
         patient_id=caller.patient_id,
+        role=role,
         access_token=access_token,
         access_expires_at=expires_at,
         refresh_token=refresh_token,

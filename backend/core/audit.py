@@ -18,6 +18,8 @@ class ActorKind(StrEnum):
     CLINICIAN = "clinician"
     PATIENT = "patient"
     SYSTEM = "system"
+    # Somebody without an account, by a link that the patient made.
+    GUEST = "guest"
 
 
 class AuditEntry(SQLModel, table=True):

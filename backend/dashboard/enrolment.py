@@ -4,10 +4,10 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from backend.accounts.tables import Clinician
+from backend.accounts.tables import Clinician, DeviceRole
 from backend.accounts.tokens import CODE_VALID, create_enrolment_code
 from backend.core import audit
-from backend.dashboard.schemas import EnrolmentCodeOut, PatientIn
+from backend.dashboard.patient_schemas import EnrolmentCodeOut, PatientIn
 from backend.patients import service, store
 from backend.patients.tables import Patient
 
@@ -20,9 +20,12 @@ def add_patient(session: Session, clinician: Clinician, asked: PatientIn, *, now
     return patient
 
 
-def new_code(session: Session, clinician: Clinician, patient: Patient, *, now: datetime) -> EnrolmentCodeOut:
-    code = create_enrolment_code(session, patient.id, created_by=clinician.id, now=now)
-    _record(session, clinician, "create_enrolment_code", patient, now)
+def new_code(
+    session: Session, clinician: Clinician, patient: Patient, *, now: datetime, role: DeviceRole = DeviceRole.PATIENT
+) -> EnrolmentCodeOut:
+    code = create_enrolment_code(session, patient.id, created_by=clinician.id, now=now, role=role)
+    action = "create_carer_code" if role is DeviceRole.CARER else "create_enrolment_code"
+    _record(session, clinician, action, patient, now)
     return EnrolmentCodeOut(code=code, expires_at=now + CODE_VALID)
 
 

@@ -1,5 +1,7 @@
 """Adding patients and keeping their consent ledger."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
@@ -60,6 +62,31 @@ def withdraw(session: Session, patient_id: UUID, purpose: Purpose, *, now: datet
     if consent is not None:
         consent.withdrawn_at = now
         session.flush()
+
+
+@dataclass(frozen=True)
+class ConsentStanding:
+    """Where one purpose stands; `since` is None when it was never given."""
+
+    purpose: Purpose
+    given: bool
+    since: datetime | None
+
+
+def consents(session: Session, patient_id: UUID) -> Sequence[ConsentStanding]:
+    """Where every purpose stands, in the order of Purpose."""
+    # The open row of a purpose comes last, after those that were closed.
+    rows = session.exec(
+        select(Consent).where(Consent.patient_id == patient_id).order_by(col(Consent.withdrawn_at).asc().nulls_last())
+    )
+    newest = {row.purpose: row for row in rows}
+    return [_standing(purpose, newest.get(purpose.value)) for purpose in Purpose]
+
+
+def _standing(purpose: Purpose, row: Consent | None) -> ConsentStanding:
+    if row is None:
+        return ConsentStanding(purpose, given=False, since=None)
+    return ConsentStanding(purpose, given=row.withdrawn_at is None, since=row.withdrawn_at or row.granted_at)
 
 
 def _open_consent(session: Session, patient_id: UUID, purpose: Purpose) -> Consent | None:
