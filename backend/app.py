@@ -13,6 +13,8 @@ from backend.dashboard import hand_over_pages, hand_over_routes, treatment_pages
 from backend.dashboard import pages as dashboard_pages
 from backend.dashboard import routes as dashboard
 from backend.dashboard.error_pages import add_error_pages
+from backend.sharing import pages as sharing_pages
+from backend.sharing import routes as sharing
 from backend.sync import routes as sync
 
 
@@ -33,11 +35,13 @@ def build_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> Fa
     app.include_router(health.router)
     app.include_router(accounts.router)
     app.include_router(sync.router)
+    app.include_router(sharing.router)
     app.include_router(dashboard.router)
     app.include_router(treatment_routes.router)
     app.include_router(hand_over_routes.router)
     app.include_router(dashboard_pages.router)
     app.include_router(hand_over_pages.router)
     app.include_router(treatment_pages.router)
+    app.include_router(sharing_pages.router)
     app.mount("/static", dashboard_pages.static_files(), name="static")
     return app

@@ -45,11 +45,24 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/v1/token"): (401,) * 5,
     ("GET", "/v1/sync"): PHONES,
     ("POST", "/v1/sync"): PHONES,
+    ("POST", "/v1/patient/consents"): PHONES,
+    ("GET", "/v1/patient/accesses"): PHONES,
+    ("GET", "/v1/patient/links"): PHONES,
+    ("POST", "/v1/patient/links"): (401, 201, 401, 201, 401),
+    # There is no such link, and no such phone.
+    ("POST", "/v1/patient/links/{link_id}/end"): (401, 404, 401, 404, 401),
+    ("POST", "/v1/patient/carer-codes"): (401, 201, 401, 201, 401),
+    ("GET", "/v1/patient/phones"): PHONES,
+    ("POST", "/v1/patient/phones/{device_id}/removal"): (401, 404, 401, 404, 401),
+    # Whoever has a patient's link is let in by it; this one never was.
+    ("GET", "/shared/{token}"): (404,) * 5,
+    ("GET", "/shared/{token}/report.pdf"): (404,) * 5,
     ("POST", "/v1/clinician/sign-in"): (401,) * 5,
     ("POST", "/v1/clinician/sign-out"): (401, 401, 204, 401, 204),
     ("GET", "/v1/clinician/patients"): CLINICIANS,
     ("POST", "/v1/clinician/patients"): CLINICIANS_MAKE,
     ("GET", "/v1/clinician/patients/{patient_id}"): CARE_TEAM,
+    ("GET", "/v1/clinician/patients/{patient_id}/changes"): CARE_TEAM,
     ("GET", "/v1/clinician/patients/{patient_id}/diary"): CARE_TEAM,
     ("GET", "/v1/clinician/patients/{patient_id}/forecasts"): CARE_TEAM,
     ("GET", "/v1/clinician/patients/{patient_id}/audit"): CARE_TEAM,
@@ -109,9 +122,12 @@ HAND_OVERS = {
     version + path for version in ("", "/v1/clinician") for path in ("/hand-overs", "/alerts/{alert_id}/hand-over")
 }
 NOBODY = str(uuid.UUID(int=7))
+UNKNOWN = {"hand_over_id": NOBODY, "link_id": NOBODY, "device_id": NOBODY, "token": "a-token-that-nobody-was-given"}
 DRAFT = PlanDraft.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index]
 
 JSON_BODIES: dict[str, object] = {
+    "/v1/patient/consents": {"purpose": "research", "given": True, "text_version": "2026-11"},
+    "/v1/patient/links": {"label": "Dr Lee", "days": 2},
     "/v1/enrol": clinic.enrol_body("AAAA-AAAA"),
     "/v1/token": {"refresh_token": "unknown"},
     "/v1/sync": {"sent_at": "2026-11-20T12:00:00Z", "entries": []},
@@ -197,7 +213,7 @@ def body(world: World, path: str, bodies: Mapping[str, Any]) -> Any:
 
 
 def call(world: World, method: str, path: str, caller: str) -> tuple[int, str]:
-    url = path.format(patient_id=world.minji.id, alert_id=world.alert.id, hand_over_id=NOBODY)
+    url = path.format(patient_id=world.minji.id, alert_id=world.alert.id, **UNKNOWN)
     kind = "application/json" if path.startswith("/v1/") else "text/html"
     world.client.cookies.clear()
     answer = world.client.request(
@@ -235,9 +251,10 @@ def test_each_caller_gets_what_the_table_says(world: World, session: Session, ca
 def test_a_writing_request_without_the_csrf_token_is_refused(world: World) -> None:
     cookie = {"Cookie": world.headers["right clinician"]["Cookie"], "Origin": "http://testserver"}
     for method, path in EXPECTED:
-        if method == "GET" or EXPECTED[method, path] in {(401,) * 5, (404,) * 5} or path in {"/v1/sync", "/language"}:
+        is_a_phones = path == "/v1/sync" or path.startswith("/v1/patient/")
+        if method == "GET" or EXPECTED[method, path] in {(401,) * 5, (404,) * 5} or is_a_phones or path == "/language":
             continue
-        url = path.format(patient_id=world.minji.id, alert_id=world.alert.id, hand_over_id=NOBODY)
+        url = path.format(patient_id=world.minji.id, alert_id=world.alert.id, **UNKNOWN)
         answer = world.client.request(
             method, url, headers=cookie, json=JSON_BODIES.get(path), data=FORM_BODIES.get(path), follow_redirects=False
         )
@@ -253,6 +270,8 @@ def test_other_roles_see_no_patient(
     world.headers["someone"] = browser_headers(session, settings, someone, clock)
     session.commit()
     for method, path in EXPECTED:
+        if path.startswith("/v1/patient/"):
+            continue
         if "patient" in path or "alert" in path or "hand-over" in path or "colleagues" in path:
             status, text = call(world, method, path, "someone")
             assert status == 403, (method, path, status)
