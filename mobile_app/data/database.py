@@ -9,9 +9,7 @@ from typing import Any
 
 from mobile_app.data.seal import Seal
 
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
+_DIARY = """
 CREATE TABLE entry (
     kind TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -35,6 +33,39 @@ CREATE TABLE plan (version INTEGER PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE inbox_item (id TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE setting (name TEXT PRIMARY KEY, content BLOB NOT NULL);
 """
+_REMINDERS = """
+CREATE TABLE occurrence (
+    key TEXT NOT NULL,
+    local_date TEXT NOT NULL,
+    wall TEXT NOT NULL,
+    due_at TEXT NOT NULL,
+    time_zone TEXT NOT NULL,
+    revision INTEGER NOT NULL CHECK (revision >= 1),
+    state TEXT NOT NULL,
+    at TEXT NOT NULL,
+    fired_at TEXT,
+    action TEXT,
+    skip_reason TEXT,
+    cause TEXT,
+    snoozed_times INTEGER NOT NULL DEFAULT 0,
+    words TEXT NOT NULL DEFAULT '',
+    sent_revision INTEGER NOT NULL DEFAULT 0,
+    refused_revision INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (key, local_date)
+) WITHOUT ROWID;
+CREATE INDEX occurrence_armed ON occurrence (due_at) WHERE state = 'armed';
+CREATE INDEX occurrence_unsent ON occurrence (due_at) WHERE revision > sent_revision;
+CREATE INDEX occurrence_by_day ON occurrence (local_date, due_at);
+CREATE TABLE push_receipt (
+    message_id TEXT NOT NULL,
+    event TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (message_id, event)
+) WITHOUT ROWID;
+"""
+# One step a version; a step that has been on a phone is never changed.
+_STEPS = (_DIARY, _REMINDERS)
+SCHEMA_VERSION = len(_STEPS)
 
 
 class NewerDiary(Exception):
@@ -60,9 +91,10 @@ class PhoneDatabase:
             (version,) = self.connection.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:
                 raise NewerDiary(f"diary schema {version} is newer than {SCHEMA_VERSION}; update Soom")
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
+            for step in _STEPS[version:]:
+                for statement in step.split(";"):
                     self.connection.execute(statement)
+            if version < SCHEMA_VERSION:
                 self.connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     @contextmanager

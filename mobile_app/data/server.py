@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +13,16 @@ import httpx
 from mobile_app.data.credentials import Credentials, Tokens
 from mobile_app.data.entries import Entry, entry_from_wire, instant_from_wire, instant_to_wire
 from mobile_app.data.journal import Receipt, receipt_from_wire
+from mobile_app.data.ledger import KeptOccurrence, OccurrenceReceipt, PushReceipt
 
 # Below this the gzip header and the effort cost more than they save.
 _GZIP_FROM_BYTES = 1_000
+# A refresh token is good once: the exchange in the background and a page that asks must not both spend it.
+_RENEWING = threading.Lock()
 _TIMEOUT = httpx.Timeout(20.0, connect=8.0)
+
+
+PAPERS = ("profile", "consents", "inhalers", "plan", "forecast", "inbox")
 
 
 class ServerUnreachable(Exception):
@@ -38,11 +45,38 @@ class SignInLost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Parcel:
+    """What one POST carries, each at most 200. ``phone``: what this phone says of itself."""
+
+    entries: Sequence[Entry] = ()
+    occurrences: Sequence[KeptOccurrence] = ()
+    push_receipts: Sequence[PushReceipt] = ()
+    phone: dict[str, Any] | None = None
+    push_token: str | None = None
+
+    def to_wire(self, sent_at: datetime) -> dict[str, Any]:
+        """The body of POST /v1/sync; what there is nothing of is left out."""
+        wire: dict[str, Any] = {
+            "sent_at": instant_to_wire(sent_at),
+            "push_token": self.push_token,
+            "entries": [entry.to_wire() for entry in self.entries],
+        }
+        if self.occurrences:
+            wire["occurrences"] = [occurrence.to_wire() for occurrence in self.occurrences]
+        if self.push_receipts:
+            wire["push_receipts"] = [receipt.to_wire() for receipt in self.push_receipts]
+        if self.phone is not None:
+            wire["phone"] = self.phone
+        return wire
+
+
+@dataclass(frozen=True, slots=True)
 class PushAnswer:
-    """The server's clock and one receipt for each entry sent."""
+    """The server's clock and one receipt for each entry and each occurrence sent."""
 
     server_time: datetime
     receipts: list[Receipt]
+    occurrence_receipts: list[OccurrenceReceipt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +105,19 @@ class SoomServer:
         self._credentials.enrolled(address, tokens)
         return tokens
 
-    def push(self, entries: Sequence[Entry], sent_at: datetime, push_token: str | None) -> PushAnswer:
-        """Sends at most 200 entries. Raises ServerUnreachable, ServerRefused, SignInLost."""
-        body = {
-            "sent_at": instant_to_wire(sent_at),
-            "push_token": push_token,
-            "entries": [entry.to_wire() for entry in entries],
-        }
-        wire = self._ask_signed_in("POST", "/v1/sync", body)
+    def push(self, parcel: Parcel, sent_at: datetime) -> PushAnswer:
+        """Sends a parcel. Raises ServerUnreachable, ServerRefused, SignInLost."""
+        wire = self._ask_signed_in("POST", "/v1/sync", parcel.to_wire(sent_at))
         try:
             return PushAnswer(
-                instant_from_wire(wire["server_time"]), [receipt_from_wire(one) for one in wire["receipts"]]
+                instant_from_wire(wire["server_time"]),
+                [receipt_from_wire(one) for one in wire["receipts"]],
+                [
+                    OccurrenceReceipt(
+                        str(one["key"]), str(one["local_date"]), int(one["revision"]), str(one["outcome"])
+                    )
+                    for one in wire.get("occurrence_receipts") or []
+                ],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ServerUnreachable(f"unreadable receipts: {error!r}") from error
@@ -95,10 +131,14 @@ class SoomServer:
                 cursor=str(wire["cursor"]),
                 more=bool(wire["more"]),
                 entries=[entry_from_wire(one) for one in wire["entries"]],
-                papers={name: wire.get(name) for name in ("profile", "inhalers", "plan", "forecast", "inbox")},
+                papers={name: wire.get(name) for name in PAPERS},
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ServerUnreachable(f"unreadable page: {error!r}") from error
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Any other question of an enrolled phone. Raises ServerUnreachable, ServerRefused, SignInLost."""
+        return self._ask_signed_in(method, path, body)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -126,6 +166,13 @@ class SoomServer:
             raise SignInLost(refused.code) from refused
 
     def _renew(self, address: str, tokens: Tokens) -> Tokens:
+        with _RENEWING:
+            kept = self._credentials.tokens
+            if kept is not None and kept != tokens:
+                return kept
+            return self._renew_alone(address, tokens)
+
+    def _renew_alone(self, address: str, tokens: Tokens) -> Tokens:
         try:
             attempt_id = self._credentials.renewal_attempt(tokens)
             body = {"refresh_token": tokens.refresh_token, "attempt_id": attempt_id}
@@ -182,7 +229,8 @@ class SoomServer:
 
 def _tokens(wire: dict[str, Any], patient_id: Any) -> Tokens:
     try:
-        return Tokens(str(patient_id), str(wire["access_token"]), str(wire["refresh_token"]))
+        role = str(wire.get("role", "patient"))
+        return Tokens(str(patient_id), str(wire["access_token"]), str(wire["refresh_token"]), role)
     except KeyError as error:
         raise ServerUnreachable(f"tokens without {error}") from error
 

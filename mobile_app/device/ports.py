@@ -73,11 +73,29 @@ class Alarm:
     channel: str
     title: str
     text: str
+    actions: tuple[tuple[str, str], ...] = ()
+    """Code and label of at most three buttons; ``snooze`` comes back by itself, ``skip`` asks for a reason."""
+    reasons: tuple[tuple[str, str], ...] = ()
+    """Code and label of at most three reasons for skipping."""
+    why: str = ""
+    """The question for the reason."""
+    open_on_lock_screen: bool = False
+    """Whether a locked screen may show the words."""
+
+
+SNOOZE_MINUTES = 15
+SNOOZES_AT_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmNote:
-    """What happened while Soom was closed: shown, missed (too late) or not_permitted; received for a push."""
+    """What happened while Soom was closed.
+
+    Of an alarm: ``shown``; ``not_permitted``; ``missed_off`` (the phone was off past the window), ``missed_stopped``
+    (the system had been told to forget Soom's alarms), ``missed_late``, ``missed_clock``, ``missed_zone``; what the
+    person did with it: ``taken``, ``snoozed_1`` to ``snoozed_3``, ``skipped``, ``skipped_<reason>``, ``dismissed``,
+    ``opened``; ``pushed``: a push message took its place. Of an inbox message: ``received``.
+    """
 
     at: datetime
     """Aware, in UTC."""
@@ -111,6 +129,10 @@ class Alarms(Protocol):
 
     def settle(self, notes: list[AlarmNote]) -> None:
         """These are written down for good and need not be told again."""
+        ...
+
+    def booted_at(self) -> datetime | None:
+        """When the system was started, by its present clock; None where that is not known."""
         ...
 
 

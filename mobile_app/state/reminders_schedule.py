@@ -94,7 +94,7 @@ class Schedule:
     review_on: date | None = None
 
     def wall(self, day: date, minute: int) -> datetime:
-        """When a minute of the clock comes on a diary day; before the start of days it comes on the next calendar day."""
+        """When a minute of the clock comes on a diary day; one before the start of days comes after midnight."""
         midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 (wall time)
         return midnight + timedelta(
             minutes=minute if minute >= self.settings.day_starts_minute else minute + MINUTES_A_DAY

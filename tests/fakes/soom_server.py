@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 Wire = dict[str, Any]
 
@@ -25,10 +25,20 @@ class SoomServerFake:
         self.codes = {"SOOM-2468"}
         self.now: Callable[[], datetime] = lambda: datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
         self.papers: Wire = {"profile": None, "inhalers": None, "plan": None, "forecast": None, "inbox": []}
+        self.consents: dict[str, Wire] = {
+            purpose: {"given": purpose in ("care", "forecasting"), "since": "2026-01-05T09:00:00+00:00"}
+            for purpose in ("care", "forecasting", "research", "federated_learning")
+        }
+        self.papers["consents"] = self._consents()
+        self.accesses: list[Wire] = []
+        self.links: list[Wire] = []
+        self.carers: dict[str, str] = {}
         self.versions: dict[tuple[str, str], Wire] = {}
         self.changes: list[tuple[str, str]] = []
         self.papers_changed_at = 0
         self.inhaler_ids: set[str] = set()
+        self.occurrences: dict[tuple[str, str, str], Wire] = {}
+        self.push_receipts: list[Wire] = []
         self.requests: list[tuple[str, str, Wire | None]] = []
         self.compressed_requests = 0
         self.lose_answers = 0
@@ -65,6 +75,8 @@ class SoomServerFake:
                 return status, _error(code)
             if path == "/v1/enrol" and body is not None:
                 return self._enrol(body)
+            if path.startswith("/v1/patient/"):
+                return self._about_sharing(method, path.removeprefix("/v1/patient/"), self._access.get(token), body)
             if path == "/v1/token" and body is not None:
                 device = self._refresh.pop(body["refresh_token"], None)
                 return (200, self._tokens(device)) if device else (401, _error("refresh_token_unknown"))
@@ -72,13 +84,62 @@ class SoomServerFake:
             if device is None:
                 return 401, _error("access_token_expired")
             if method == "POST" and body is not None:
+                if body["entries"] and not self.consents["care"]["given"]:
+                    return 403, _error("consent_withdrawn")
                 return 200, self._receive(body, device)
             return self._send(query)
+
+    def _about_sharing(self, method: str, path: str, device: str | None, body: Wire | None) -> tuple[int, Wire]:
+        if device is None:
+            return 401, _error("access_token_expired")
+        if device in self.carers:
+            return 403, _error("carer_not_allowed")
+        if path == "consents" and body is not None:
+            self.consents[body["purpose"]] = {"given": body["given"], "since": self.now().isoformat()}
+            self.publish(consents=self._consents())
+            return 200, {"consents": self._consents()}
+        if path == "accesses":
+            return 200, {"accesses": self.accesses}
+        if path == "links" and method == "POST" and body is not None:
+            link = {
+                "id": str(uuid4()),
+                "label": body["label"],
+                "created_at": self.now().isoformat(),
+                "expires_at": (self.now() + timedelta(days=body["days"])).isoformat(),
+                "opened_count": 0,
+                "last_opened_at": None,
+            }
+            self.links.insert(0, link)
+            return 201, {**link, "address": f"https://soom.clinic.example/shared/{uuid4().hex}"}
+        if path.startswith("links/"):
+            self.links = [one for one in self.links if one["id"] != path.split("/")[1]]
+        if path.startswith("links"):
+            return 200, {"links": self.links}
+        if path == "carer-codes":
+            expires_at = (self.now() + timedelta(days=7)).isoformat()
+            self.codes.add("CARE-2468")
+            link = "soom://enrol?code=CARE-2468&server=https://soom.clinic.example"
+            return 201, {"code": "CARE-2468", "expires_at": expires_at, "link": link}
+        if path.startswith("phones/"):
+            self.carers.pop(path.split("/")[1].replace("-", ""), None)
+        phones = [(device, "patient"), *((one, "carer") for one in self.carers)]
+        return 200, {"phones": [self._phone(one, role, one == device) for one, role in phones]}
+
+    def _phone(self, device: str, role: str, is_this_phone: bool) -> Wire:
+        name = self.carers.get(device, "My phone")
+        seen = {"enrolled_at": self.now().isoformat(), "last_seen_at": self.now().isoformat()}
+        return {"id": str(UUID(device)), "name": name, "role": role, "is_this_phone": is_this_phone, **seen}
+
+    def _consents(self) -> list[Wire]:
+        return [{"purpose": purpose, **standing} for purpose, standing in self.consents.items()]
 
     def _enrol(self, body: Wire) -> tuple[int, Wire]:
         if body["code"] not in self.codes:
             return 404, _error("enrolment_code_unknown")
-        return 200, {"patient_id": self.patient_id, **self._tokens(body["device"]["id"].replace("-", ""))}
+        device = body["device"]["id"].replace("-", "")
+        if body["code"].startswith("CARE"):
+            self.carers[device] = body["device"]["name"]
+        return 200, {"patient_id": self.patient_id, **self._tokens(device)}
 
     def _tokens(self, device: str) -> Wire:
         access, refresh = uuid4().hex, uuid4().hex
@@ -89,19 +150,35 @@ class SoomServerFake:
             "access_token": access,
             "access_expires_at": expires.isoformat(),
             "refresh_token": refresh,
+            "role": "carer" if device in self.carers else "patient",
             "server_time": self.now().isoformat(),
         }
 
     def _receive(self, body: Wire, device: str) -> Wire:
         receipts = []
         for entry in body["entries"]:
-            reason = self._reason_against(entry)
+            reason = self._reason_against(entry, device)
             outcome = "refused" if reason else self._take({**entry, "device_id": device})
             receipts.append({**{k: entry[k] for k in ("id", "kind", "revision")}, "outcome": outcome, "reason": reason})
-        return {"server_time": self.now().isoformat(), "receipts": receipts}
+        occurrence_receipts = [self._account(one, device) for one in body.get("occurrences", [])]
+        self.push_receipts += body.get("push_receipts", [])
+        answer = {"server_time": self.now().isoformat(), "receipts": receipts}
+        return {**answer, "occurrence_receipts": occurrence_receipts}
 
-    def _reason_against(self, entry: Wire) -> Wire | None:
+    def _account(self, occurrence: Wire, device: str) -> Wire:
+        key = (device, occurrence["key"], occurrence["local_date"])
+        known = self.occurrences.get(key)
+        is_newer = known is None or known["revision"] < occurrence["revision"]
+        if is_newer:
+            self.occurrences[key] = occurrence
+        identity = {name: occurrence[name] for name in ("key", "local_date", "revision")}
+        return {**identity, "outcome": "accepted" if is_newer else "unchanged", "reason": None}
+
+    def _reason_against(self, entry: Wire, device: str) -> Wire | None:
         body = entry["body"] or {}
+        if device in self.carers and entry["revision"] > 1:
+            code = "carer_may_not_delete" if entry["deleted"] else "carer_may_not_correct"
+            return {"code": code, "message": "A carer's phone may add to the diary.", "field": "revision"}
         if entry["kind"] == "inhaler_use" and body and body["inhaler_id"] not in self.inhaler_ids:
             message = "This inhaler is not on the patient's list."
             return {"code": "unknown_inhaler", "message": message, "field": "body.inhaler_id"}
@@ -130,7 +207,7 @@ class SoomServerFake:
         end = start + len(window)
         keys = dict.fromkeys(key for key in window if key[0] != "papers")
         changed = self.papers_changed_at > start
-        empty: Wire = {"profile": None, "inhalers": None, "plan": None, "forecast": None, "inbox": []}
+        empty: Wire = {"profile": None, "consents": None, "inhalers": None, "plan": None, "forecast": None, "inbox": []}
         return 200, {
             "server_time": self.now().isoformat(),
             "cursor": f"c{end}",

@@ -23,7 +23,7 @@ from mobile_app.data.database import PhoneDatabase
 from mobile_app.data.entries import Entry, moment_at
 from mobile_app.data.journal import Journal
 from mobile_app.data.seal import Seal
-from mobile_app.data.server import SoomServer
+from mobile_app.data.server import Parcel, SoomServer
 from mobile_app.data.sync import Synchroniser
 from tests.conftest import NOON, SettableClock
 from tests.databases import unpooled_engine
@@ -131,7 +131,7 @@ class TwoPhones(RuleBasedStateMachine):
         for phone in self.phones:
             own = [entry for entry in self.made if entry.device_id == phone.journal.device_id]
             if own:
-                phone.server.push([own[place % len(own)] for place in places], NOON, None)
+                phone.server.push(Parcel([own[place % len(own)] for place in places]), NOON)
 
     def teardown(self) -> None:
         for phone in (*self.phones, *self.phones):
