@@ -10,7 +10,8 @@ from sqlalchemy import select as sql_select
 from sqlmodel import Session, SQLModel, select
 
 from backend.clinical.peak_flow import Zone, ZoneThresholds, zone
-from backend.dashboard.schemas import AttackOut, DiaryDay, PlanLines, ReadingOut
+from backend.dashboard.patient_schemas import AttackOut, DiaryDay, ReadingOut
+from backend.dashboard.roster_schemas import PlanLines
 from backend.diary.tables import Attack, Note, PeakFlow, Symptoms, TriggerExposure
 from backend.medication.tables import MOST_PUFFS, Inhaler, InhalerRole, InhalerUse, UseAmount, UsePurpose, UseSource
 from backend.patients.entry import Entry

@@ -17,6 +17,7 @@ from starlette.types import Scope
 from backend.accounts import sign_in as sign_in_service
 from backend.accounts.errors import SignInFailed
 from backend.accounts.permissions import SESSION_COOKIE, SignedIn
+from backend.accounts.tables import DeviceRole
 from backend.alerts import service as alerts
 from backend.core import audit
 from backend.core.clock import Now
@@ -25,13 +26,15 @@ from backend.core.errors import TooManyAttempts
 from backend.dashboard import patient_view
 from backend.dashboard.enrolment import add_patient, new_code
 from backend.dashboard.hand_overs import one_alert_out
+from backend.dashboard.patient_schemas import PatientIn
 from backend.dashboard.roster import SPARKLINE_DAYS, roster
+from backend.dashboard.roster_schemas import Show
 from backend.dashboard.routes import report_answer
-from backend.dashboard.schemas import PatientIn, Show
 from backend.dashboard.story import story
 from backend.dashboard.templating import LANGUAGE_COOKIE, STATIC, language_of, page
 from backend.dashboard.translations import LANGUAGES, translator
 from backend.dashboard.viewer import CurrentViewer, refuse_foreign_origin, set_session_cookie
+from backend.dashboard.visits import open_page
 from backend.dashboard.words import words
 from backend.patients.store import visible_patient, visible_to
 from backend.patients.tables import Patient
@@ -231,18 +234,23 @@ def _plausible_birth(born_on: date, today: date) -> bool:
 
 
 @router.post("/patients/{patient_id}/enrolment-codes")
-def new_code_page(request: Request, viewer: CurrentViewer, patient_id: UUID) -> Response:
-    return _code_page(request, viewer, visible_patient(viewer.session, viewer.clinician, patient_id))
+def new_code_page(
+    request: Request, viewer: CurrentViewer, patient_id: UUID, role: DeviceRole = DeviceRole.PATIENT
+) -> Response:
+    return _code_page(request, viewer, visible_patient(viewer.session, viewer.clinician, patient_id), role)
 
 
-def _code_page(request: Request, viewer: CurrentViewer, patient: Patient) -> Response:
-    code = new_code(viewer.session, viewer.clinician, patient, now=viewer.now)
+def _code_page(
+    request: Request, viewer: CurrentViewer, patient: Patient, role: DeviceRole = DeviceRole.PATIENT
+) -> Response:
+    code = new_code(viewer.session, viewer.clinician, patient, now=viewer.now, role=role)
     link = f"soom://enrol?code={code.code}&server={request.app.state.settings.address}"
     drawing = segno.make(link, error="m", micro=False).svg_inline(omitsize=True, border=2)
     return viewer.page(
         "enrolment_code.html",
         section="patients",
         patient=patient,
+        role=role,
         code=code.code,
         expires_at=code.expires_at,
         server=request.app.state.settings.address,
@@ -259,9 +267,11 @@ def patient_page(viewer: CurrentViewer, patient_id: UUID) -> Response:
     )
     today = patient_view.local_today(patient, viewer.now)
     viewer.record("view_patient", [patient.id])
+    since = open_page(viewer.session, viewer.clinician, patient.id, viewer.now)
     return viewer.page(
         "patient.html",
         section="patients",
+        since=since,
         patient=shown,
         today=today,
         days=days[::-1],

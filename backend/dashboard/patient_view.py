@@ -13,10 +13,7 @@ from backend.alerts.tables import Alert, AlertState
 from backend.core.audit import ActorKind, AuditEntry
 from backend.dashboard.diary_days import diary_days, reading_out
 from backend.dashboard.hand_overs import hand_overs_of
-from backend.dashboard.roster import ZONE_FRESH
-from backend.dashboard.schemas import (
-    AlertOut,
-    AlertsOut,
+from backend.dashboard.patient_schemas import (
     AuditEntryOut,
     AuditOut,
     DiaryDay,
@@ -25,11 +22,13 @@ from backend.dashboard.schemas import (
     InhalerOut,
     PatientOut,
     PhoneOut,
-    PlanLines,
     PlanOut,
     WeekSummary,
 )
+from backend.dashboard.roster_schemas import PlanLines
+from backend.dashboard.schemas import AlertOut, AlertsOut
 from backend.dashboard.views import alert_out, forecast_out
+from backend.dashboard.visits import ZONE_FRESH
 from backend.diary.tables import Attack, PeakFlow
 from backend.medication.tables import Inhaler
 from backend.patients.store import care_team
@@ -214,7 +213,11 @@ def _inhalers(session: Session, patient_id: UUID) -> list[InhalerOut]:
 
 
 def _phones(session: Session, patient_id: UUID) -> list[PhoneOut]:
-    found = session.exec(select(Device).where(Device.patient_id == patient_id).order_by(col(Device.enrolled_at).desc()))
+    found = session.exec(
+        select(Device)
+        .where(Device.patient_id == patient_id, col(Device.removed_at).is_(None))
+        .order_by(col(Device.enrolled_at).desc())
+    )
     return [PhoneOut.model_validate(device.model_dump(include=set(PhoneOut.model_fields))) for device in found]
 
 

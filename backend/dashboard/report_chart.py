@@ -7,7 +7,8 @@ from datetime import date, timedelta
 
 from fpdf import FPDF
 
-from backend.dashboard.schemas import DiaryDay, PlanLines
+from backend.dashboard.patient_schemas import DiaryDay
+from backend.dashboard.roster_schemas import PlanLines
 
 INK, SOFT, GRID, WHITE = (23, 32, 42), (85, 96, 110), (205, 211, 219), (255, 255, 255)
 BANDS = {"green": (226, 243, 232), "yellow": (253, 243, 205), "red": (251, 224, 220)}

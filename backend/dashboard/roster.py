@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, Select, and_, case, func, or_, true
+from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, or_, true
 from sqlalchemy import select as sql_select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
@@ -16,17 +16,11 @@ from backend.accounts.tables import Clinician
 from backend.alerts.tables import Alert, AlertState
 from backend.clinical.peak_flow import Zone
 from backend.dashboard.hand_overs import hand_overs_of
-from backend.dashboard.schemas import (
-    DayBest,
-    HandOverOut,
-    NewestReading,
-    PlanLines,
-    RosterOut,
-    RosterRow,
-    Show,
-    Urgency,
-)
+from backend.dashboard.roster_schemas import DayBest, NewestReading, PlanLines, RosterOut, RosterRow, Show, Urgency
+from backend.dashboard.schemas import HandOverOut
+from backend.dashboard.tables import PatientVisit
 from backend.dashboard.views import alert_out, forecast_out
+from backend.dashboard.visits import ZONE_FRESH, Mark, Since, changes_since, has_news
 from backend.diary.tables import PeakFlow
 from backend.patients.store import visible_to
 from backend.patients.tables import Patient, Sex
@@ -35,8 +29,6 @@ from backend.risk.tables import Assessment, RiskLevel
 
 PAGE_SIZE = 25
 SPARKLINE_DAYS = 30
-# Older readings say nothing of today: the assessment looks back as far, and so does what is shown of it.
-ZONE_FRESH = timedelta(hours=48)
 SILENT_AFTER = timedelta(days=3)
 
 
@@ -56,14 +48,16 @@ def roster(
     if search:
         escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         visible.append(col(Patient.display_name).ilike(f"%{escaped}%"))
-    standings = _standings(now).where(*visible).cte("standing")
+    standings = _standings(clinician, now).where(*visible).cte("standing")
     counts, urgencies = _one_page(session, standings, show, page, page_size)
     pages = max(1, -(-counts[show] // page_size))
     if page > pages:
         page = pages
         counts, urgencies = _one_page(session, standings, show, page, page_size)
     ids = list(urgencies)
-    patients, plans, points = _patients(session, ids), _plan_lines(session, ids), _day_bests(session, ids, now)
+    patients, looks = _patients(session, clinician, ids)
+    plans, points = _plan_lines(session, ids), _day_bests(session, ids, now)
+    changed = changes_since(session, looks, now)
     handed = hand_overs_of(session, [alert for _, alert, _ in patients.values() if alert])
     return RosterOut(
         page=page,
@@ -77,6 +71,7 @@ def roster(
                 plans.get(one),
                 points[one],
                 handed.get(alert.id) if (alert := patients[one][1]) else None,
+                changed.get(one),
                 now=now,
                 language=language,
             )
@@ -85,7 +80,7 @@ def roster(
     )
 
 
-def _standings(now: datetime) -> Select[Any]:
+def _standings(clinician: Clinician, now: datetime) -> Select[Any]:
     """SQL of how urgent each patient is: a row a patient, a column for each filter and each part of the order."""
     newest = (
         select(Assessment)
@@ -100,6 +95,13 @@ def _standings(now: datetime) -> Select[Any]:
     red_flags = and_(last.assessed_at > now - ZONE_FRESH, func.jsonb_array_length(last.red_flags) > 0)
     high, raised = last.level == RiskLevel.HIGH.value, last.level == RiskLevel.RAISED.value
     alert, seen = col(Alert.id).is_not(None), col(Alert.acknowledged_at).is_not(None)
+    seen_zone = col(PatientVisit.seen_zone)
+    # Since.zone_changed says the same of one patient.
+    zone_changed = and_(
+        col(PatientVisit.patient_id).is_not(None),
+        fresh,
+        or_(last.zone != seen_zone, and_(seen_zone.is_(None), last.zone != "green")),
+    )
     waiting = last.last_entry_at.is_(None)
     silent = and_(~waiting, last.last_entry_at <= now - SILENT_AFTER)
     urgency = case(
@@ -118,6 +120,7 @@ def _standings(now: datetime) -> Select[Any]:
         Show.RAISED: or_(high, raised),
         Show.SILENT: silent,
         Show.WAITING: waiting,
+        Show.CHANGED: or_(zone_changed, has_news(clinician)),
     }
     order = (
         case({urgency.value: place for place, urgency in enumerate(Urgency)}, value=urgency),
@@ -134,7 +137,12 @@ def _standings(now: datetime) -> Select[Any]:
         *(part.label(f"order_{place}") for place, part in enumerate(order)),
     )
     open_alert = and_(col(Alert.patient_id) == col(Patient.id), col(Alert.state) != AlertState.RESOLVED.value)
-    return chosen.select_from(Patient).outerjoin(newest, true()).outerjoin(Alert, open_alert)
+    return (
+        chosen.select_from(Patient)
+        .outerjoin(newest, true())
+        .outerjoin(Alert, open_alert)
+        .outerjoin(PatientVisit, _visit_of(clinician))
+    )
 
 
 def _one_page(
@@ -166,8 +174,11 @@ def _one_page(
     return all_counts, urgencies
 
 
-def _patients(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[Patient, Alert | None, Assessment | None]]:
-    """Each patient with the open alert and the newest assessment, where there is one."""
+def _patients(
+    session: Session, clinician: Clinician, ids: Sequence[UUID]
+) -> tuple[dict[UUID, tuple[Patient, Alert | None, Assessment | None]], dict[UUID, Mark]]:
+    """Each patient with the open alert and the newest assessment, where there is one; and how the clinician last saw
+    those whose page was ever opened."""
     open_alert = and_(col(Alert.patient_id) == col(Patient.id), col(Alert.state) != AlertState.RESOLVED.value)
     of_patient = aliased(Assessment)
     newest = (
@@ -178,12 +189,19 @@ def _patients(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[Patient
         .scalar_subquery()
     )
     found = session.exec(
-        select(Patient, Alert, Assessment)
+        select(Patient, Alert, Assessment, PatientVisit)
         .join(Alert, open_alert, isouter=True)
         .join(Assessment, col(Assessment.id) == newest, isouter=True)
+        .join(PatientVisit, _visit_of(clinician), isouter=True)
         .where(col(Patient.id).in_(ids))
-    )
-    return {patient.id: (patient, alert, assessment) for patient, alert, assessment in found}
+    ).all()
+    rows: dict[UUID, tuple[Patient, Alert | None, Assessment | None]]
+    rows = {patient.id: (patient, alert, assessment) for patient, alert, assessment, _ in found}
+    return rows, {patient.id: Mark.of(visit) for patient, _, _, visit in found if visit is not None}
+
+
+def _visit_of(clinician: Clinician) -> ColumnElement[bool]:
+    return and_(col(PatientVisit.patient_id) == col(Patient.id), col(PatientVisit.clinician_id) == clinician.id)
 
 
 def _row(
@@ -194,6 +212,7 @@ def _row(
     plan: PlanLines | None,
     points: list[DayBest],
     handed: HandOverOut | None,
+    since: Since | None,
     *,
     now: datetime,
     language: str,
@@ -214,6 +233,7 @@ def _row(
         last_entry_at=last_entry_at,
         silent=last_entry_at is not None and last_entry_at <= now - SILENT_AFTER,
         alert=alert_out(alert, patient, None, handed, language) if alert else None,
+        since_last_look=since,
         peak_flow_30_days=points,
         plan=plan,
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from backend.accounts import sign_in as sign_in_service
 from backend.accounts.permissions import SESSION_COOKIE, SignedIn
+from backend.accounts.tables import DeviceRole
 from backend.alerts import service as alerts
 from backend.core import audit
 from backend.core.clock import Now
@@ -16,11 +17,7 @@ from backend.core.database import DatabaseSession
 from backend.core.errors import FieldError, InvalidFields
 from backend.dashboard import enrolment, patient_view
 from backend.dashboard.hand_overs import one_alert_out
-from backend.dashboard.roster import PAGE_SIZE, roster
-from backend.dashboard.schemas import (
-    AcknowledgeIn,
-    AlertOut,
-    AlertsOut,
+from backend.dashboard.patient_schemas import (
     AuditOut,
     DiaryOut,
     EnrolmentCodeOut,
@@ -28,13 +25,13 @@ from backend.dashboard.schemas import (
     PatientAdded,
     PatientIn,
     PatientOut,
-    RosterOut,
-    Show,
-    SignedInOut,
-    SignInIn,
 )
+from backend.dashboard.roster import PAGE_SIZE, roster
+from backend.dashboard.roster_schemas import RosterOut, Show
+from backend.dashboard.schemas import AcknowledgeIn, AlertOut, AlertsOut, SignedInOut, SignInIn
 from backend.dashboard.viewer import CurrentViewer, Viewer, refuse_foreign_origin, set_session_cookie
 from backend.dashboard.visit_report import as_pdf, visit_report
+from backend.dashboard.visits import Since, since_visit
 from backend.patients.store import visible_patient, visible_to
 from backend.patients.tables import Language, Patient
 
@@ -107,6 +104,13 @@ def show_patient(viewer: CurrentViewer, patient_id: UUID) -> PatientOut:
     return patient_view.patient_view(viewer.session, patient, now=viewer.now, language=viewer.language)
 
 
+@router.get("/patients/{patient_id}/changes")
+def show_changes(viewer: CurrentViewer, patient_id: UUID) -> Since | None:
+    """What is new since the caller last sat before the patient's page; null before the second time."""
+    patient = _opened(viewer, patient_id, "view_patient")
+    return since_visit(viewer.session, viewer.clinician, patient.id, viewer.now)
+
+
 @router.get("/patients/{patient_id}/diary", response_model=DiaryOut)
 def show_diary(
     viewer: CurrentViewer, patient_id: UUID, first_day: FirstDay = None, last_day: LastDay = None
@@ -148,9 +152,12 @@ def show_audit_trail(viewer: CurrentViewer, patient_id: UUID, page: Annotated[in
 
 
 @router.post("/patients/{patient_id}/enrolment-codes", status_code=201)
-def create_enrolment_code(viewer: CurrentViewer, patient_id: UUID) -> EnrolmentCodeOut:
+def create_enrolment_code(
+    viewer: CurrentViewer, patient_id: UUID, role: DeviceRole = DeviceRole.PATIENT
+) -> EnrolmentCodeOut:
+    """A one-time code for the patient's phone, or for a carer's, which may write and not correct or delete."""
     patient = visible_patient(viewer.session, viewer.clinician, patient_id)
-    return enrolment.new_code(viewer.session, viewer.clinician, patient, now=viewer.now)
+    return enrolment.new_code(viewer.session, viewer.clinician, patient, now=viewer.now, role=role)
 
 
 @router.get("/alerts")

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup, escape
 
-from backend.dashboard.schemas import DayBest, PlanLines
+from backend.dashboard.roster_schemas import DayBest, PlanLines
 from backend.dashboard.words import Words
 
 WIDTH, HEIGHT, MARGIN = 148, 40, 3

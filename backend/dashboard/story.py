@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from backend.dashboard.schemas import PatientOut
+from backend.dashboard.patient_schemas import PatientOut
 from backend.dashboard.words import Words
 from backend.risk.tables import ForecastStatus
 

@@ -9,9 +9,9 @@ from sqlmodel import Session
 
 from backend.accounts.tables import Hospital
 from backend.core.errors import SoomError
+from backend.dashboard.patient_schemas import DiaryDay, PatientOut
 from backend.dashboard.patient_view import local_today, patient_and_log
 from backend.dashboard.report_chart import ChartFrame, draw_peak_flow, draw_puffs
-from backend.dashboard.schemas import DiaryDay, PatientOut
 from backend.dashboard.story import story
 from backend.dashboard.templating import STATIC, full_years
 from backend.dashboard.words import Words, words

@@ -4,8 +4,9 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from backend.dashboard.schemas import AttackOut, DiaryDay, InhalerOut
+from backend.dashboard.patient_schemas import AttackOut, DiaryDay, InhalerOut
 from backend.dashboard.translations import Translate, catalogue, translator
+from backend.dashboard.visits import Since
 from backend.medication.tables import MOST_PUFFS
 
 
@@ -119,6 +120,27 @@ class Words:
             return self.t("inhaler.when_needed")
         puffs = self.t("count.puffs", count=inhaler.puffs_per_dose)
         return self.t("inhaler.regular", puffs=puffs, count=inhaler.doses_per_day)
+
+    def news(self, since: Since) -> list[str]:
+        """What is new, the gravest first; new entries last."""
+        t, said = self.t, []
+        if since.alerts:
+            said.append(t("news.alerts", count=since.alerts))
+        if since.attacks:
+            said.append(t("news.attacks", count=since.attacks))
+        if since.zone_changed and since.zone_now is not None:
+            before = since.zone_before.value if since.zone_before else "none"
+            said.append(t("news.zone", before=t(f"zone.{before}"), now=t(f"zone.{since.zone_now.value}")))
+        if since.control_changed and since.control_before is not None and since.control_now is not None:
+            before, now = t(f"tr.control.{since.control_before.value}"), t(f"tr.control.{since.control_now.value}")
+            said.append(t("news.control", before=before, now=now))
+        if since.recommendation:
+            said.append(t("news.recommendation"))
+        if since.plan_read is not None:
+            said.append(t("news.plan_read", version=since.plan_read))
+        if since.entries:
+            said.append(t("news.entries", count=since.entries))
+        return said
 
     def action(self, action: str) -> str:
         """An action of the audit trail; one without a text is shown by its code rather than hidden."""

@@ -22,7 +22,7 @@ from backend.recommendations.records import Records, read_records
 from backend.recommendations.rules import Shown, Step, next_step, options_for, reasons
 from backend.recommendations.schemas import AdviceOut, OptionOut, PictureOut
 from backend.recommendations.store import last_decided, open_recommendation
-from backend.recommendations.tables import OutcomeReview, Recommendation, RecommendationState
+from backend.recommendations.tables import ControlChange, OutcomeReview, Recommendation, RecommendationState
 from backend.risk.service import RECOMMEND
 
 logger = logging.getLogger(__name__)
@@ -112,6 +112,8 @@ def _watched(session: Session, records: Records) -> Watched | None:
 def _bring_in_line(session: Session, records: Records, today: date, now: datetime) -> None:
     considered = consider(session, records, today)
     standing = open_recommendation(session, records.patient.id, lock=True)
+    if considered is not None:
+        _note_control(session, records.patient.id, considered.picture, now)
     if considered is None:
         if standing is not None:
             _expire(session, standing, "picture_changed", now)
@@ -137,6 +139,20 @@ def _bring_in_line(session: Session, records: Records, today: date, now: datetim
                 edition=considered.options.edition,
             )
         )
+        session.flush()
+
+
+def _note_control(session: Session, patient_id: UUID, found: Picture, now: datetime) -> None:
+    """A row for each change of the control class, so that it can be told since when it is so."""
+    newest = session.exec(
+        select(ControlChange)
+        .where(ControlChange.patient_id == patient_id)
+        .order_by(col(ControlChange.noted_at).desc())
+        .limit(1)
+    ).first()
+    control_class = found.control.control_class.value
+    if newest is None or (newest.control_class != control_class and newest.noted_at < now):
+        session.add(ControlChange(patient_id=patient_id, noted_at=now, as_of=found.as_of, control_class=control_class))
         session.flush()
 
 

@@ -55,6 +55,14 @@ _MANY = (
         'usual',
         jsonb_build_array(jsonb_build_object('code', 'age', 'value', 40, 'unit', 'years')), 'model', '1', :now, 1
     FROM patient, generate_series(0, 59) n WHERE starts_with(display_name, 'Patient')""",
+    # Every page was opened a week ago, so that the roster has something to compare for everybody.
+    """INSERT INTO patient_visit (clinician_id, patient_id, seen_at, seen_change, seen_zone)
+    SELECT :doctor, id, CAST(:now AS timestamptz) - interval '7 days', 0, 'yellow'
+    FROM patient WHERE starts_with(display_name, 'Patient')""",
+    """INSERT INTO control_change (patient_id, noted_at, as_of, control_class)
+    SELECT id, CAST(:now AS timestamptz) - n * interval '6 days', (:now)::date - 6 * n,
+        CASE n % 2 WHEN 0 THEN 'uncontrolled' ELSE 'partly_controlled' END
+    FROM patient, generate_series(0, 5) n WHERE starts_with(display_name, 'Patient')""",
 )
 
 
@@ -68,6 +76,7 @@ def figures() -> Iterator[Figure]:
             signed_in(client, session, made, now=NOON)
             patient = f"/patients/{made.in_danger.id}"
             yield from _timed(client, "roster_of_2000", "/patients", 100)
+            yield from _timed(client, "roster_of_2000_changed", "/patients?show=changed", 100)
             yield from _timed(client, "patient_of_three_years", patient, 150)
             diary = f"/v1/clinician{patient}/diary"
             yield from _timed(client, "diary_of_90_days", diary, 150)

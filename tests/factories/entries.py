@@ -12,7 +12,7 @@ from backend.diary.tables import Attack, PeakFlow, Symptoms, TriggerExposure
 from backend.medication.tables import Inhaler, InhalerRole, InhalerUse
 from backend.patients.entry import Entry
 from backend.patients.tables import Patient
-from backend.plans.tables import ActionPlan
+from backend.plans.tables import ActionPlan, PlanReceipt
 
 DEVICE = uuid.UUID(int=1)
 Row = TypeVar("Row", bound=Entry)
@@ -41,6 +41,10 @@ def trigger(session: Session, of: Patient, name: str, *, taken_at: datetime) -> 
 
 def attack(session: Session, of: Patient, *, taken_at: datetime, **more: Any) -> Attack:
     return _add(session, Attack(**_header(of, taken_at), **_body(more, systemic_steroids=True, source="self")))
+
+
+def plan_receipt(session: Session, of: Patient, version: int, *, taken_at: datetime) -> PlanReceipt:
+    return _add(session, PlanReceipt(**_header(of, taken_at), plan_version=version))
 
 
 def inhaler(session: Session, of: Patient, role: InhalerRole, *, now: datetime, **more: Any) -> Inhaler:

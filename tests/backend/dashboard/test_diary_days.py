@@ -7,7 +7,8 @@ import pytest
 from sqlmodel import Session
 
 from backend.dashboard.diary_days import diary_days
-from backend.dashboard.schemas import DiaryDay, PlanLines
+from backend.dashboard.patient_schemas import DiaryDay
+from backend.dashboard.roster_schemas import PlanLines
 from backend.dashboard.words import words
 from backend.medication.tables import InhalerRole
 from backend.patients.tables import Patient

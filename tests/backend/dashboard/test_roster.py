@@ -45,7 +45,16 @@ def test_acknowledging_a_red_alert_moves_the_patient_from_now_to_today(desk: Des
 
 def test_each_filter_shows_what_its_count_promises(full_desk: Desk) -> None:
     counts = roster(full_desk)["counts"]
-    assert counts == {"all": 12, "alerts": 3, "red": 1, "yellow": 3, "raised": 4, "silent": 1, "waiting": 1}
+    assert counts == {
+        "all": 12,
+        "alerts": 3,
+        "red": 1,
+        "yellow": 3,
+        "raised": 4,
+        "silent": 1,
+        "waiting": 1,
+        "changed": 0,
+    }
     for show, count in counts.items():
         assert len(roster(full_desk, show=show)["patients"]) == count, show
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.dashboard.schemas import DayBest, PlanLines
+from backend.dashboard.roster_schemas import DayBest, PlanLines
 from backend.dashboard.sparkline import HEIGHT, WIDTH, sparkline
 from backend.dashboard.words import words
 
