@@ -1,4 +1,4 @@
-"""Why an alert could not be acknowledged or handed over."""
+"""Why an alert could not be acknowledged, handed over or snoozed."""
 
 from backend.core.errors import SoomError
 
@@ -19,3 +19,17 @@ class NoteTooLong(SoomError):
     status = 422
     code = "note_too_long"
     message = "The note is too long; 2,000 characters are the most."
+
+
+class RedCannotBeSnoozed(SoomError):
+    status = 409
+    code = "red_cannot_be_snoozed"
+    message = (
+        "A red alert cannot be snoozed: it rests when a clinician has acknowledged it. Follow your action plan now."
+    )
+
+
+class SnoozeTooLong(SoomError):
+    status = 422
+    code = "snooze_too_long"
+    message = "Choose between 1 and 72 hours."

@@ -4,8 +4,9 @@ Two sources speak. A rule (red zone, red flag) always passes and is always red. 
 while the alert budget lasts: too many alarms are switched off by those they should reach.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -19,10 +20,13 @@ TOLD_AGAIN_AFTER = timedelta(hours=24)
 # The forecast's own horizon.
 FORECAST_LASTS = timedelta(days=7)
 # Alarm policy of the model design: 7 days between two forecast alerts of one level. The long-run rate (0.25 amber and
-# 0.10 red a patient-month) is held by the model's thresholds; this ceiling only stops one patient's alarm from running
-# away, as a tighter one would cost sensitivity (0.70 to 0.65).
+# 0.10 red a patient-month) is held by thresholds that each hospital sets anew every week; this ceiling only stops one
+# patient's alarm from running away, as a tighter one would cost sensitivity (0.70 to 0.65).
 FORECAST_REFRACTORY = timedelta(days=7)
 MOST_FORECAST_ALERTS_IN_30_DAYS = 2
+DAYS_A_MONTH = 365.2425 / 12
+# How long an amber alert may rest; a forecast speaks of seven days.
+LONGEST_SNOOZE = timedelta(hours=72)
 
 
 class Level(StrEnum):
@@ -60,6 +64,15 @@ class ResolvedBecause(StrEnum):
     RISK_FELL = "risk_fell"
     HORIZON_PASSED = "horizon_passed"
     ESCALATED = "escalated"
+    SWITCHED_OFF = "switched_off"
+
+
+class Step(StrEnum):
+    """What becomes of an alert that nobody has answered."""
+
+    ASK_SECOND = "ask_second"
+    SEND_MAIL = "send_mail"
+    END_SNOOZE = "end_snooze"
 
 
 @dataclass(frozen=True)
@@ -105,17 +118,49 @@ class RedEvidence:
 
 
 @dataclass(frozen=True)
+class AlertPolicy:
+    """What a hospital chose: forecast alerts a patient-month, and when an unanswered red alert goes further."""
+
+    amber_per_patient_month: float = 0.25
+    red_per_patient_month: float = 0.10
+    second_after: timedelta = timedelta(minutes=30)
+    email_after: timedelta = timedelta(minutes=60)
+
+
+@dataclass(frozen=True)
+class ClinicBudget:
+    """The forecast alerts of a hospital's patients in the last 30 days, of any level and red ones."""
+
+    patients: int
+    raised: int = 0
+    raised_red: int = 0
+    policy: AlertPolicy = AlertPolicy()
+
+    def allows(self, level: Level) -> bool:
+        """Until there are more than chance explains: the budget and two standard deviations of its count above it.
+
+        The thresholds hold the rate itself. This holds it in a week in which everybody's scores move.
+        """
+        rate = self.policy.red_per_patient_month if level is Level.RED else self.policy.amber_per_patient_month
+        if rate == 0:
+            return False
+        expected = rate * self.patients * 30 / DAYS_A_MONTH
+        return (self.raised_red if level is Level.RED else self.raised) < expected + 2 * math.sqrt(expected) + 1
+
+
+@dataclass(frozen=True)
 class Budget:
-    """What the patient's forecast alerts have used up: when each level was last raised, and how many in 30 days."""
+    """What forecast alerts have used up: of the patient, when each level was last raised and how many in 30 days."""
 
     last_amber_at: datetime | None = None
     last_red_at: datetime | None = None
     raised_in_30_days: int = 0
+    clinic: ClinicBudget = field(default_factory=lambda: ClinicBudget(patients=1))
 
     def allows(self, level: Level, now: datetime) -> bool:
         last_at = self.last_red_at if level is Level.RED else self.last_amber_at
         rested = last_at is None or now - last_at >= FORECAST_REFRACTORY
-        return rested and self.raised_in_30_days < MOST_FORECAST_ALERTS_IN_30_DAYS
+        return rested and self.raised_in_30_days < MOST_FORECAST_ALERTS_IN_30_DAYS and self.clinic.allows(level)
 
 
 @dataclass(frozen=True)
@@ -238,3 +283,32 @@ def _rule_alert_is_over(alert: PreviousAlert, evidence: RedEvidence | None, now:
     if evidence.recovered_at is not None:
         return ResolvedBecause.RECOVERED
     return ResolvedBecause.QUIET if now - evidence.evidence_at >= EVIDENCE_LASTS else None
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """An open alert that no clinician has acknowledged. `since`: when it was raised, or last became more urgent."""
+
+    level: Level
+    since: datetime
+    snoozed_until: datetime | None = None
+    second_asked: bool = False
+    emailed: bool = False
+
+
+def next_step(alert: Unanswered, policy: AlertPolicy, now: datetime) -> tuple[Step | None, datetime | None]:
+    """What to do for the alert now, or else when to look at it again; (None, None) when nothing is to come.
+
+    Red goes to a second clinician and then to e-mail. Amber is the patient's; it only comes back from a snooze.
+    """
+    if alert.level is Level.RED:
+        steps = [
+            (alert.since + policy.second_after, Step.ASK_SECOND, alert.second_asked),
+            (alert.since + policy.email_after, Step.SEND_MAIL, alert.emailed),
+        ]
+    else:
+        steps = [] if alert.snoozed_until is None else [(alert.snoozed_until, Step.END_SNOOZE, False)]
+    for at, step, done in steps:
+        if not done:
+            return (step, None) if at <= now else (None, at)
+    return None, None

@@ -1,8 +1,8 @@
 """Raises, changes and ends alerts, and lets a clinician acknowledge one or hand it over. Callers commit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +10,19 @@ from sqlmodel import Session, col, select
 
 from backend.accounts.tables import Clinician
 from backend.alerts import store
-from backend.alerts.errors import AlertAcknowledgedByAnother, AlertAlreadyResolved, NoteTooLong
+from backend.alerts.errors import (
+    AlertAcknowledgedByAnother,
+    AlertAlreadyResolved,
+    NoteTooLong,
+    RedCannotBeSnoozed,
+    SnoozeTooLong,
+)
 from backend.alerts.rules import (
+    LONGEST_SNOOZE,
     Action,
     Budget,
     Cause,
+    ClinicBudget,
     Decision,
     ForecastLevel,
     Level,
@@ -26,14 +34,29 @@ from backend.alerts.rules import (
     evidence_of,
     is_past,
 )
-from backend.alerts.tables import Alert, AlertState
-from backend.core import audit
+from backend.alerts.tables import Alert, AlertState, ShadowAlert, SnoozedBy
+from backend.core import audit, due
 from backend.core.audit import ActorKind
+from backend.core.errors import NotFound
 from backend.notifications import service as notifications
+from backend.notifications.mail import stop_mail
 from backend.notifications.tables import MessageKind, MessageLevel
 from backend.patients.hand_over import hand_over
+from backend.patients.tables import Patient
 
 NOTE_LENGTH = 2000
+# Due work, keyed by the alert: nobody has answered a red one yet, or a snooze is over.
+WATCH = "watch_alert"
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """What a model in the shadow found. Nobody is told."""
+
+    level: ForecastLevel
+    alarm_score: float
+    model_id: str
+    model_version: str
 
 
 @dataclass(frozen=True)
@@ -44,11 +67,13 @@ class Finding:
     """
 
     patient_id: UUID
+    hospital_id: UUID
     assessment_id: UUID
     signs: Sequence[RedSign]
     rule_reasons: Sequence[dict[str, Any]]
     forecast: ForecastLevel | None
     forecast_reasons: Sequence[dict[str, Any]]
+    shadow: Shadow | None = None
 
 
 def review(session: Session, findings: Sequence[Finding], now: datetime) -> None:
@@ -56,21 +81,59 @@ def review(session: Session, findings: Sequence[Finding], now: datetime) -> None
     patient_ids = [finding.patient_id for finding in findings]
     open_alerts, latest_of_rule = store.open_and_latest_rule_alerts(session, patient_ids)
     spent = store.budgets(session, patient_ids, now)
+    clinics: dict[UUID, ClinicBudget] = {}
+    _log_shadows(session, findings, now)
     for finding in findings:
         evidence = evidence_of(finding.signs, now)
         budget = spent.get(finding.patient_id, Budget())
+        if finding.forecast in {ForecastLevel.RAISED, ForecastLevel.HIGH}:
+            if finding.hospital_id not in clinics:
+                clinics[finding.hospital_id] = store.clinic_budget(session, finding.hospital_id, now)
+            budget = replace(budget, clinic=clinics[finding.hospital_id])
         alert, of_rule = open_alerts.get(finding.patient_id), latest_of_rule.get(finding.patient_id)
         decision = decide(_previous(alert), _previous(of_rule), evidence, finding.forecast, budget, now)
         if decision.action is Action.RESOLVE and alert is not None and decision.because is not None:
             _resolve(session, alert, decision.because, now)
             decision = decide(None, _previous(of_rule), evidence, finding.forecast, budget, now)
+        if decision.cause is Cause.FORECAST and decision.action in {Action.RAISE, Action.ESCALATE}:
+            clinics[finding.hospital_id] = _one_more(budget.clinic, decision)
         if decision.action is Action.RAISE:
-            _tell_of(session, _raise(session, finding, decision, evidence, now), now)
+            _tell_of(session, _raise(session, finding, decision, evidence, now), finding.hospital_id, now)
         elif decision.action is Action.ESCALATE and alert is not None:
-            _tell_of(session, _escalate(session, alert, finding, decision, evidence, now), now)
+            _tell_of(session, _escalate(session, alert, finding, decision, evidence, now), finding.hospital_id, now)
         elif decision.action is Action.KEEP and alert is not None and is_past(_previous(alert), evidence, now):
             # The patient is well again; the alert itself waits for a clinician.
             notifications.close_message(session, alert.patient_id, str(alert.id), now=now)
+
+
+def _one_more(clinic: ClinicBudget, decision: Decision) -> ClinicBudget:
+    """The next patients of this batch meet what this one has used up."""
+    return replace(
+        clinic,
+        raised=clinic.raised + int(decision.action is Action.RAISE),
+        raised_red=clinic.raised_red + int(decision.level is Level.RED),
+    )
+
+
+def _log_shadows(session: Session, findings: Sequence[Finding], now: datetime) -> None:
+    """Write down what a model in the shadow would have raised, with a memory of its own. No clinic's budget is used."""
+    shadows = {finding.patient_id: finding.shadow for finding in findings if finding.shadow is not None}
+    if not shadows:
+        return
+    spent = store.shadow_budgets(session, list(shadows), now)
+    for patient_id, shadow in shadows.items():
+        decision = decide(None, None, None, shadow.level, spent.get(patient_id, Budget()), now)
+        if decision.action is Action.RAISE and decision.level is not None:
+            session.add(
+                ShadowAlert(
+                    patient_id=patient_id,
+                    level=decision.level.value,
+                    alarm_score=shadow.alarm_score,
+                    model_id=shadow.model_id,
+                    model_version=shadow.model_version,
+                    at=now,
+                )
+            )
 
 
 def acknowledge(session: Session, clinician: Clinician, alert_id: UUID, note: str | None, now: datetime) -> Alert:
@@ -93,6 +156,7 @@ def acknowledge(session: Session, clinician: Clinician, alert_id: UUID, note: st
     alert.acknowledged_by = clinician.id
     alert.acknowledgement_note = note
     session.flush()
+    stop_mail(session, alert.id, now=now)
     audit.record(
         session,
         now=now,
@@ -121,6 +185,64 @@ def hand_over_alert(
     alert.hand_over_id = handed.id
     session.flush()
     return alert
+
+
+def snooze_by_clinician(session: Session, clinician: Clinician, alert_id: UUID, hours: int, now: datetime) -> Alert:
+    """Let an amber alert rest. Raises NotFound, AlertAlreadyResolved, RedCannotBeSnoozed or SnoozeTooLong."""
+    alert = store.locked_visible_alert(session, clinician, alert_id)
+    _snooze(session, alert, hours, SnoozedBy.CLINICIAN, clinician.id, now)
+    return alert
+
+
+def snooze_by_patient(session: Session, patient_id: UUID, alert_id: UUID, hours: int, now: datetime) -> Alert:
+    """The same by one of the patient's phones; when the time is over the patient is told again."""
+    alert = session.exec(
+        select(Alert)
+        .where(Alert.id == alert_id, Alert.patient_id == patient_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).first()
+    if alert is None:
+        raise NotFound
+    _snooze(session, alert, hours, SnoozedBy.PATIENT, patient_id, now)
+    return alert
+
+
+def _snooze(session: Session, alert: Alert, hours: int, by: SnoozedBy, actor_id: UUID, now: datetime) -> None:
+    if alert.state == AlertState.RESOLVED:
+        raise AlertAlreadyResolved
+    if alert.level == Level.RED:
+        raise RedCannotBeSnoozed
+    if not 1 <= hours <= LONGEST_SNOOZE / timedelta(hours=1):
+        raise SnoozeTooLong
+    alert.snoozed_until, alert.snoozed_by = now + timedelta(hours=hours), by.value
+    session.flush()
+    due.mark_due(session, WATCH, [alert.id], due_at=alert.snoozed_until)
+    audit.record(
+        session,
+        now=now,
+        actor_kind=ActorKind(by.value),
+        actor_id=actor_id,
+        action="snooze_alert",
+        patient_ids=[alert.patient_id],
+        detail={"alert_id": str(alert.id), "hours": hours},
+    )
+
+
+def end_forecast_alerts(session: Session, hospital_id: UUID, now: datetime) -> int:
+    """Close what a model said at a hospital that has switched it off; alerts of rules stay. Returns how many."""
+    open_ones = session.exec(
+        select(Alert)
+        .join(Patient, col(Patient.id) == col(Alert.patient_id))
+        .where(
+            Patient.hospital_id == hospital_id, Alert.cause == Cause.FORECAST, Alert.state != AlertState.RESOLVED.value
+        )
+        .order_by(col(Alert.id))
+        .with_for_update(of=Alert)
+    ).all()
+    for alert in open_ones:
+        _resolve(session, alert, ResolvedBecause.SWITCHED_OFF, now)
+    return len(open_ones)
 
 
 def mark_sent(session: Session, alert_ids: Sequence[UUID], now: datetime) -> None:
@@ -176,6 +298,9 @@ def _escalate(
     alert.assessment_id = finding.assessment_id
     alert.state = AlertState.TRIGGERED.value
     alert.escalated_at = now
+    # More urgent than what was snoozed, and news for whoever was asked before.
+    alert.snoozed_until = alert.snoozed_by = None
+    alert.second_asked_at = alert.second_clinician_id = alert.emailed_at = None
     session.flush()
     return alert
 
@@ -197,10 +322,12 @@ def _resolve(session: Session, alert: Alert, because: ResolvedBecause, now: date
     alert.resolved_because = because.value
     session.flush()
     notifications.close_message(session, alert.patient_id, str(alert.id), now=now)
+    stop_mail(session, alert.id, now=now)
 
 
-def _tell_of(session: Session, alert: Alert, now: datetime) -> None:
-    """Put the alert's message into the patient's inbox and on the way to the phones."""
+def _tell_of(session: Session, alert: Alert, hospital_id: UUID, now: datetime) -> None:
+    """Put the alert's message into the patient's inbox and on the way to the phones; a red one is watched."""
+    records = store.track_records(session, hospital_id) if alert.cause == Cause.FORECAST else {}
     notifications.tell_of_alert(
         session,
         patient_id=alert.patient_id,
@@ -208,4 +335,7 @@ def _tell_of(session: Session, alert: Alert, now: datetime) -> None:
         kind=MessageKind(alert.cause),
         level=MessageLevel(alert.level),
         now=now,
+        track_record=records.get((alert.level, alert.cause)),
     )
+    if alert.level == Level.RED:
+        due.mark_due(session, WATCH, [alert.id], due_at=now + store.policy_of(session, hospital_id).second_after)

@@ -25,6 +25,13 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("FIREBASE_CREDENTIALS", "SOOM_FIREBASE_CREDENTIALS")
     )
     fcm_endpoint: str | None = None
+    smtp_host: str | None = None
+    smtp_port: int = 587
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: str = "soom@localhost"
+    smtp_starttls: bool = True
+    metrics_token: SecretStr | None = None
     model_folder: Path = PROJECT_ROOT / "ml" / "models"
     shared_data: Path = PROJECT_ROOT.parent / "shared" / "data"
     pool_size: int = 20

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+from sqlalchemy import text as sql
 from sqlmodel import Session, col, select, update
 
 from backend.accounts.tables import Device, Hospital
@@ -14,7 +15,7 @@ from backend.core import due
 from backend.core.clock import Clock
 from backend.core.database import NewSession
 from backend.notifications.push import Push, PushMessage, PushOutcome, PushResult
-from backend.notifications.tables import Delivery, DeliveryOutcome, InboxMessage, MessageKind, MessageLevel
+from backend.notifications.tables import Delivery, DeliveryOutcome, InboxMessage, MessageKind, MessageLevel, Watch
 from backend.notifications.wording import TrackRecord, inbox_words, push_words, track_record_words
 from backend.patients.store import next_changes
 from backend.patients.tables import Patient
@@ -26,6 +27,12 @@ FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 900.0
 # After this the message is old news; it stays in the inbox.
 GIVE_UP_AFTER = timedelta(hours=6)
+
+# What patients chose on their phones. The table belongs to reminders, which stands above.
+_READ_OPENLY = """
+    SELECT patient_id FROM reminder_settings
+    WHERE patient_id = ANY(:ids) AND NOT deleted AND health_words_on_lock_screen
+"""
 
 Reached = Callable[[Session, Sequence[UUID], datetime], None]
 
@@ -109,8 +116,17 @@ def tell(
 
 
 def ring(session: Session, message: InboxMessage, *, now: datetime) -> None:
-    """Ask for a push of the message to each of the patient's phones."""
-    devices = session.exec(select(Device.id).where(Device.patient_id == message.patient_id)).all()
+    """Ask for a push of the message to each of the patient's phones.
+
+    A phone whose carer handed the watch to another rings for red alone.
+    """
+    phones = select(Device.id).where(Device.patient_id == message.patient_id)
+    if message.level != MessageLevel.RED:
+        resting = select(Watch.device_id).where(
+            Watch.patient_id == message.patient_id, col(Watch.began_at) <= now, col(Watch.until) > now
+        )
+        phones = phones.where(col(Device.id).not_in(resting))
+    devices = session.exec(phones).all()
     deliveries = [
         Delivery(
             id=uuid4(),
@@ -186,9 +202,14 @@ def _waiting(session: Session, claims: Sequence[due.Claim]) -> list[_Waiting]:
             Device, (col(Device.id) == col(Delivery.device_id)) & (col(Device.patient_id) == col(Delivery.patient_id))
         )
         .where(col(Delivery.id).in_([claim.key for claim in claims]), Delivery.outcome == DeliveryOutcome.WAITING)
-    )
+    ).all()
+    patient_ids = list({row[0].patient_id for row in rows})
+    openly = set(session.connection().execute(sql(_READ_OPENLY), {"ids": patient_ids}).scalars())
     by_key = {claim.key: claim for claim in claims}
-    return [_Waiting(by_key[row[0].id], *row, openly=False) for row in rows]
+    return [
+        _Waiting(by_key[delivery.id], delivery, message, token, language, delivery.patient_id in openly)
+        for delivery, message, token, language in rows
+    ]
 
 
 def _push_message(item: _Waiting) -> PushMessage:

@@ -44,6 +44,13 @@ def push_words(kind: MessageKind, level: MessageLevel, language: str) -> tuple[s
     return chosen["title"], chosen["reminder" if kind is MessageKind.REMINDER else level.value]
 
 
+def mail_words(language: str, link: str) -> tuple[str, str]:
+    """Subject and body of the e-mail to a clinician. An unknown language reads English."""
+    words = _words()["mail"]
+    chosen = words.get(language, words[DEFAULT_LANGUAGE])
+    return chosen["subject"], chosen["body"].format(link=link)
+
+
 def track_record_words(record: TrackRecord | None, language: str) -> str:
     """How often such a message came true here, or that it is too early to say."""
     words = _words()["track_record"]

@@ -28,6 +28,7 @@ from backend.sync import store
 from backend.sync.errors import BatchTooLarge, ConsentWithdrawn, CursorInvalid
 from backend.sync.judging import Circumstances, Refused, echo, judge
 from backend.sync.occurrences import keep_occurrences, keep_phone
+from backend.sync.push_receipts import keep_push_receipts
 from backend.sync.schemas import (
     MOST_ENTRIES,
     ChangesOut,
@@ -90,6 +91,7 @@ def accept(
         clock_ahead=clock_ahead,
         change=exchange.first_change + len(sent.entries),
     )
+    keep_push_receipts(session, caller, sent.push_receipts, now=now)
     audit.record(
         session,
         now=now,
