@@ -13,21 +13,33 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from backend.alerts.service import mark_sent
+from backend.alerts.watch import watch_due
 from backend.core.clock import Clock, utc_now
 from backend.core.database import NewSession, connect, database_url, session_maker
 from backend.core.heartbeat import beat
 from backend.core.settings import Settings
+from backend.notifications.mail import Mailer, build_mailer, deliver_mail_due
 from backend.notifications.push import FirebasePush, LogPush, Push
 from backend.notifications.service import deliver_due
 from backend.recommendations.service import recommend_due
-from backend.risk.forecaster import RiskForecaster, load_forecaster
+from backend.reminders.planning import plan_due
+from backend.reminders.shadow import judge_due
+from backend.reminders.silence import notice_silence
+from backend.risk.forecaster import ModelSource
 from backend.risk.service import assess_due, mark_new_day
+from backend.risk.thresholds import settle
 
 logger = logging.getLogger(__name__)
 
 ASSESS_EVERY_SECONDS = 0.5
 DELIVER_EVERY_SECONDS = 0.5
 RECOMMEND_EVERY_SECONDS = 2
+WATCH_EVERY_SECONDS = 5
+MAIL_EVERY_SECONDS = 5
+# Thresholds are a week old before they are set anew, and what came true is counted with them.
+SETTLE_EVERY_SECONDS = 3600
+REMIND_EVERY_SECONDS = 5
+SILENCE_EVERY_SECONDS = 300
 BEAT_EVERY_SECONDS = 5
 # Local midnights fall on quarters of an hour somewhere; a minute late is soon enough.
 NEW_DAY_EVERY_SECONDS = 60
@@ -37,20 +49,26 @@ DELIVERIES_AT_ONCE = 100
 
 
 class Worker:
-    """What one worker does; `stopping` lets a long round end early."""
+    """What one worker does; `stopping` lets a long round end early.
+
+    Without `models` the rules work alone, without `mailer` nobody gets e-mail; `address` is the dashboard's.
+    """
 
     def __init__(
         self,
         new_session: NewSession,
-        forecaster: RiskForecaster | None,
+        models: ModelSource | None,
         push: Push,
         *,
+        mailer: Mailer | None = None,
+        address: str = "",
         clock: Clock = utc_now,
         jitter: random.Random | None = None,
     ) -> None:
         self.new_session = new_session
-        self.forecaster = forecaster
+        self.models = models
         self.push = push
+        self.mailer, self.address = mailer, address
         self.clock = clock
         self.jitter = jitter or random.Random()
         self.name = f"{socket.gethostname()}-{os.getpid()}"
@@ -60,7 +78,8 @@ class Worker:
     def assess(self) -> None:
         """Until nothing is due."""
         while not self.stopping.is_set():
-            done = assess_due(self.new_session, self.forecaster, self.clock(), PATIENTS_AT_ONCE)
+            forecaster = None if self.models is None else self.models.get()
+            done = assess_due(self.new_session, forecaster, self.clock(), PATIENTS_AT_ONCE)
             self.assessed_at = self.clock()
             if done == 0:
                 return
@@ -76,6 +95,32 @@ class Worker:
             done = deliver_due(self.new_session, self.push, self.clock, self.jitter, mark_sent, DELIVERIES_AT_ONCE)
             if done == 0:
                 return
+
+    def watch(self) -> None:
+        """Until no unanswered alert is due."""
+        while not self.stopping.is_set() and watch_due(self.new_session, self.clock()):
+            pass
+
+    def mail(self) -> None:
+        """Until nothing is due."""
+        while not self.stopping.is_set() and deliver_mail_due(
+            self.new_session, self.mailer, self.address, self.clock, self.jitter
+        ):
+            pass
+
+    def settle(self) -> None:
+        settle(self.new_session, None if self.models is None else self.models.get(), self.clock())
+
+    def remind(self) -> None:
+        """Plan what is to come, then judge what no phone has spoken of, until nothing is due."""
+        while not self.stopping.is_set() and plan_due(self.new_session, self.clock()):
+            pass
+        while not self.stopping.is_set() and judge_due(self.new_session, self.clock()):
+            pass
+
+    def notice_silence(self) -> None:
+        while not self.stopping.is_set() and notice_silence(self.new_session, self.clock()):
+            pass
 
     def beat(self) -> None:
         """Only while assessments go on: a worker that ticks and does nothing must not look alive."""
@@ -94,21 +139,34 @@ class Worker:
 
 def run_worker(settings: Settings, *, clock: Clock = utc_now) -> None:
     """Work until SIGTERM or SIGINT, then finish what is in hand and return."""
-    engine = connect(database_url(settings), pool_size=5)
+    engine = connect(database_url(settings), pool_size=10)
     push = build_push(settings)
-    worker = Worker(session_maker(engine), load_forecaster(settings.model_folder), push, clock=clock)
+    worker = Worker(
+        session_maker(engine),
+        ModelSource(settings.model_folder),
+        push,
+        mailer=build_mailer(settings),
+        address=settings.address,
+        clock=clock,
+    )
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: worker.stopping.set())
     # A tick that comes while the last one still works is dropped, and that is meant.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(4)}, timezone="UTC")
     ticks: tuple[tuple[Callable[[], None], float], ...] = (
         (worker.beat, BEAT_EVERY_SECONDS),
         (worker.assess, ASSESS_EVERY_SECONDS),
         (worker.deliver, DELIVER_EVERY_SECONDS),
         (worker.recommend, RECOMMEND_EVERY_SECONDS),
+        (worker.watch, WATCH_EVERY_SECONDS),
+        (worker.mail, MAIL_EVERY_SECONDS),
+        (worker.settle, SETTLE_EVERY_SECONDS),
+        (worker.remind, REMIND_EVERY_SECONDS),
+        (worker.notice_silence, SILENCE_EVERY_SECONDS),
         (worker.new_day, NEW_DAY_EVERY_SECONDS),
     )
+    # A thread each: a slow round of one kind holds no other back.
+    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(len(ticks))}, timezone="UTC")
     for work, seconds in ticks:
         scheduler.add_job(
             _guarded(work),

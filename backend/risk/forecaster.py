@@ -20,7 +20,9 @@ from sqlmodel import Session
 
 from backend.risk.tables import ForecastStatus, RiskLevel
 from ml import forecaster as ml_forecaster
+from ml.alarms import threshold_for_budget
 from ml.contract import DIARY_RANGES, PROFILE_RANGES, REASON_UNITS, Diaries, Profiles, RiskForecast
+from ml.registry import LEDGER, CurrentForecaster, Registry
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class Forecast:
     diary_days: int
     probability_7_days: float | None
     level: RiskLevel | None
+    alarm_score: float | None
     reasons: list[dict[str, Any]]
     model_id: str
     model_version: str
@@ -83,26 +86,85 @@ class RiskForecaster:
             raise ModelUnusable(str(error)) from error
 
     @property
+    def model_id(self) -> str:
+        return self._model.model.model_id
+
+    @property
+    def model_version(self) -> str:
+        return self._model.model.model_version
+
+    @property
     def name(self) -> str:
-        return f"{self._model.model.model_id} {self._model.model.model_version}"
+        return f"{self.model_id} {self.model_version}"
+
+    @property
+    def hospital_codes(self) -> Mapping[str, int]:
+        """The code that the model learned for each hospital that it knows, by the hospital's id.
+
+        A model says so in its card. One that was trained elsewhere, or on simulated hospitals, knows none of ours, and
+        a code of its own for them would be another hospital's.
+        """
+        known = self._model.model.card.get("hospitals", {})
+        return {str(hospital_id): int(code) for hospital_id, code in known.items()}
 
     def forecast(self, columns: DiaryColumns, days: Sequence[PatientDay]) -> list[Forecast]:
         """One forecast for each of `days`, whose patients must be those of `columns`, in the same order."""
         if [day.patient_id for day in days] != list(columns.patient_ids):
             raise ValueError("the days to forecast are not of the patients whose diaries were read")
         as_of = np.array([day.as_of.toordinal() for day in days], dtype=np.int32)
-        return [_kept(forecast) for forecast in self._model.forecast(columns.diaries, _profiles(columns, days), as_of)]
+        profiles = _profiles(columns, days, self.hospital_codes)
+        return [_kept(forecast) for forecast in self._model.forecast(columns.diaries, profiles, as_of)]
+
+
+class ModelSource:
+    """The forecaster to use now, asked before each batch, so that an approval or roll-back needs no restart.
+
+    A folder with a registry's ledger follows its champion; any other gives the newest model in it.
+    """
+
+    def __init__(self, model_folder: Path) -> None:
+        self._folder = model_folder
+        self._registry = CurrentForecaster(Registry(model_folder))
+        self._seen: object = None
+        self._forecaster: RiskForecaster | None = None
+        self._problem: str | None = None
+
+    def get(self) -> RiskForecaster | None:
+        """None, with a word in the log, where there is no usable model: the rules go on without it."""
+        seen: object = None
+        problem: str | None = None
+        try:
+            if (self._folder / LEDGER).exists():
+                model = self._registry.get()
+                seen, problem = model, self._registry.problem
+            else:
+                # A folder without a ledger does not change while a worker runs.
+                seen, model = "folder", None
+            if seen != self._seen:
+                self._forecaster = RiskForecaster(model) if model else RiskForecaster.newest_in(self._folder)
+                logger.info("forecasts by model %s", self._forecaster.name)
+        except (ModelUnusable, ml_forecaster.ModelRefused) as error:
+            self._forecaster, problem = None, str(error)
+        self._seen = seen
+        if problem is not None and problem != self._problem:
+            logger.error("no forecasts, rules alone: %s" if self._forecaster is None else "model kept: %s", problem)
+        self._problem = problem
+        return self._forecaster
 
 
 def load_forecaster(model_folder: Path) -> RiskForecaster | None:
-    """The newest model, or None with a word in the log: the rules go on without it."""
-    try:
-        forecaster = RiskForecaster.newest_in(model_folder)
-    except ModelUnusable as error:
-        logger.error("no forecasts, rules alone: %s", error)
-        return None
-    logger.info("forecasts by model %s", forecaster.name)
-    return forecaster
+    """The model to use at this moment, or None with a word in the log."""
+    return ModelSource(model_folder).get()
+
+
+def thresholds_for(
+    scores: np.ndarray[Any, np.dtype[np.float64]], amber_per_patient_month: float, red_per_patient_month: float
+) -> tuple[float, float]:
+    """Alarm thresholds, amber and red, that would have kept these budgets on `scores` (days, patients; NaN: none)."""
+    known = ~np.isnan(scores)
+    filled = np.where(known, scores, -np.inf)
+    amber = threshold_for_budget(filled, known, amber_per_patient_month)
+    return amber, max(amber, threshold_for_budget(filled, known, red_per_patient_month))
 
 
 class ModelUnusable(Exception):
@@ -127,7 +189,7 @@ def read_diaries(session: Session, patient_ids: Sequence[UUID]) -> DiaryColumns:
     return DiaryColumns(ids, diaries, profiles)
 
 
-def _profiles(columns: DiaryColumns, days: Sequence[PatientDay]) -> Profiles:
+def _profiles(columns: DiaryColumns, days: Sequence[PatientDay], hospital_codes: Mapping[str, int]) -> Profiles:
     rows = [columns.profiles[day.patient_id] for day in days]
     ages = [
         None if row.born_on is None else (day.as_of - row.born_on).days / 365.25
@@ -143,6 +205,7 @@ def _profiles(columns: DiaryColumns, days: Sequence[PatientDay]) -> Profiles:
     }
     return Profiles.of(
         len(rows),
+        hospital=[hospital_codes.get(str(row.hospital_id), -1) for row in rows],
         **{name: np.clip(np.array(column, dtype=np.float32), *PROFILE_RANGES[name]) for name, column in values.items()},
     )
 
@@ -153,6 +216,7 @@ def _kept(forecast: RiskForecast) -> Forecast:
         diary_days=forecast.diary_days,
         probability_7_days=None if forecast.probability is None else forecast.probability[HORIZON_DAYS],
         level=None if forecast.level is None else RiskLevel(forecast.level),
+        alarm_score=forecast.alarm_score,
         reasons=[{"code": r.code, "value": r.value, "unit": r.unit} for r in forecast.reasons],
         model_id=forecast.model_id,
         model_version=forecast.model_version,

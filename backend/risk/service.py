@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,14 +17,14 @@ from backend.core import due
 from backend.core.database import NewSession
 from backend.patients.tables import Patient
 from backend.risk.forecaster import Forecast, PatientDay, RiskForecaster, read_diaries
+from backend.risk.sites import ASSESS_DAY, Site, read_sites
 from backend.risk.standing import Facts, Standing, read_facts
-from backend.risk.tables import Assessment, ForecastStatus
+from backend.risk.tables import Assessment, ForecastStatus, ModelMode
 
 logger = logging.getLogger(__name__)
 
-# What a new entry asks for, and what a new day does; entries come first.
+# What a new entry asks for; what a new day does is ASSESS_DAY, and entries come first.
 ASSESS = "assess"
-ASSESS_DAY = "assess_day"
 # After each assessment: does the treatment ask for a decision? (recommendations/service.py)
 RECOMMEND = "recommend"
 LEASE_SECONDS = 120
@@ -41,6 +41,8 @@ class _Assessed:
     standing: Standing
     forecast: Forecast | None
     without_forecast: ForecastStatus
+    # What a model in the shadow found: kept for its thresholds and its log, shown to nobody.
+    shadow: Forecast | None = None
 
 
 def assess_due(new_session: NewSession, forecaster: RiskForecaster | None, now: datetime, limit: int = 200) -> int:
@@ -111,8 +113,16 @@ def _work_out(
 ) -> list[_Assessed]:
     """Reads, closes the transaction, then computes: a forecast holds no lock and no snapshot."""
     facts = read_facts(session, patient_ids, now)
-    with_consent = [patient_id for patient_id in facts if facts[patient_id].forecasting_consent]
-    columns = read_diaries(session, with_consent) if forecaster is not None and with_consent else None
+    sites: dict[UUID, Site] = {}
+    if forecaster is not None:
+        hospitals = {one.hospital_id for one in facts.values()}
+        sites = read_sites(session, hospitals, forecaster.model_id, forecaster.model_version)
+    asked = [
+        patient_id
+        for patient_id, one in facts.items()
+        if one.forecasting_consent and one.hospital_id in sites and sites[one.hospital_id].mode is not ModelMode.OFF
+    ]
+    columns = read_diaries(session, asked) if asked else None
     session.rollback()
     today = {patient_id: facts[patient_id].today(now) for patient_id in facts}
     standings = {patient_id: facts[patient_id].at(now, today[patient_id]) for patient_id in facts}
@@ -124,15 +134,21 @@ def _work_out(
         ]
         forecasts = dict(zip(columns.patient_ids, forecaster.forecast(columns, days), strict=True))
     return [
-        _Assessed(
-            one,
-            today[one.patient_id],
-            standings[one.patient_id],
-            forecasts.get(one.patient_id),
-            _why_none(one, forecaster),
-        )
+        _settled(one, sites.get(one.hospital_id), today, standings[one.patient_id], forecasts.get(one.patient_id))
         for one in facts.values()
     ]
+
+
+def _settled(
+    one: Facts, site: Site | None, today: dict[UUID, date], standing: Standing, forecast: Forecast | None
+) -> _Assessed:
+    """The forecast as this hospital's budget reads it, or none where its model is not to speak."""
+    if forecast is not None and site is not None and forecast.level is not None and forecast.alarm_score is not None:
+        forecast = replace(forecast, level=site.level(forecast.alarm_score, forecast.level))
+    shadow = None
+    if site is not None and site.mode is ModelMode.SHADOW:
+        forecast, shadow = None, forecast
+    return _Assessed(one, today[one.patient_id], standing, forecast, _why_none(one, site), shadow)
 
 
 def _write(session: Session, assessed: Sequence[_Assessed], now: datetime) -> None:
@@ -156,11 +172,13 @@ def _write(session: Session, assessed: Sequence[_Assessed], now: datetime) -> No
         [
             alerts.Finding(
                 patient_id=item.facts.patient_id,
+                hospital_id=item.facts.hospital_id,
                 assessment_id=written[item.facts.patient_id],
                 signs=item.standing.signs,
                 rule_reasons=item.standing.reasons,
                 forecast=_level(item.forecast),
                 forecast_reasons=[] if item.forecast is None else item.forecast.reasons,
+                shadow=_shadow(item.shadow),
             )
             for item in assessed
             if item.facts.patient_id in written
@@ -171,6 +189,7 @@ def _write(session: Session, assessed: Sequence[_Assessed], now: datetime) -> No
 
 def _row(item: _Assessed, now: datetime, change: int) -> dict[str, object]:
     standing, forecast = item.standing, item.forecast
+    scored = item.shadow if forecast is None else forecast
     flags = {sign.flag for sign in speaking(standing.signs, now)}
     return {
         "id": uuid4(),
@@ -187,17 +206,26 @@ def _row(item: _Assessed, now: datetime, change: int) -> dict[str, object]:
         "probability_7_days": None if forecast is None else forecast.probability_7_days,
         "level": None if forecast is None or forecast.level is None else forecast.level.value,
         "reasons": [] if forecast is None else forecast.reasons,
-        "model_id": None if forecast is None else forecast.model_id,
-        "model_version": None if forecast is None else forecast.model_version,
+        "alarm_score": None if scored is None else scored.alarm_score,
+        "model_id": None if scored is None else scored.model_id,
+        "model_version": None if scored is None else scored.model_version,
         "last_entry_at": item.facts.last_entry_at,
         "change": change,
     }
 
 
-def _why_none(facts: Facts, forecaster: RiskForecaster | None) -> ForecastStatus:
+def _why_none(facts: Facts, site: Site | None) -> ForecastStatus:
     if not facts.forecasting_consent:
         return ForecastStatus.NO_CONSENT
-    return ForecastStatus.NO_MODEL if forecaster is None else ForecastStatus.NOT_ENOUGH_DATA
+    if site is None:
+        return ForecastStatus.NO_MODEL
+    return ForecastStatus.NOT_ENOUGH_DATA if site.mode is ModelMode.ON else ForecastStatus.SWITCHED_OFF
+
+
+def _shadow(found: Forecast | None) -> alerts.Shadow | None:
+    if found is None or found.level is None or found.alarm_score is None:
+        return None
+    return alerts.Shadow(ForecastLevel(found.level.value), found.alarm_score, found.model_id, found.model_version)
 
 
 def _level(forecast: Forecast | None) -> ForecastLevel | None:

@@ -27,7 +27,7 @@ _FROM_BEST_TO_WORST = (Zone.GREEN, Zone.YELLOW, Zone.RED)
 
 # A phone whose clock is ahead cannot date an entry after its arrival: the earlier of the two times counts.
 _PATIENTS = f"""
-SELECT p.id, p.time_zone,
+SELECT p.id, p.hospital_id, p.time_zone,
     EXISTS (
         SELECT 1 FROM consent WHERE patient_id = p.id AND purpose = '{Purpose.FORECASTING.value}'
         AND withdrawn_at IS NULL
@@ -113,6 +113,7 @@ class Facts:
     """What was read of one patient; rows in the order of time."""
 
     patient_id: UUID
+    hospital_id: UUID
     time_zone: str
     forecasting_consent: bool
     last_entry_at: datetime | None
@@ -205,7 +206,7 @@ def read_facts(session: Session, patient_ids: Sequence[UUID], now: datetime) -> 
     connection = session.connection()
     bound: Mapping[str, Any] = {"ids": list(patient_ids), "now": now, "since": now - EVIDENCE_LASTS - timedelta(days=1)}
     facts = {
-        row.id: Facts(row.id, row.time_zone, row.forecasting, row.last_at, row.last_on)
+        row.id: Facts(row.id, row.hospital_id, row.time_zone, row.forecasting, row.last_at, row.last_on)
         for row in connection.execute(text(_PATIENTS), bound)
     }
     for row in connection.execute(text(_PLANS), bound):

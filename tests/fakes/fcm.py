@@ -87,7 +87,7 @@ class FcmServer:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._key = _signing_key()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -183,6 +183,11 @@ class FcmServer:
                 """Quiet: what matters is in `received` and `requests`."""
 
         return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    # A batch knocks all at once; the default of five would leave the rest to TCP's own retries.
+    request_queue_size = 512
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def finding(session: Session, of: Patient, *signs: RedSign, forecast: ForecastLe
         session.flush()
     reasons: list[dict[str, Any]] = [{"code": sign.flag, "value": None, "unit": None} for sign in signs]
     drivers = [{"code": "reliever_above_usual", "value": 3.0, "unit": "puffs_per_day"}]
-    return service.Finding(of.id, assessment.id, signs, reasons, forecast, drivers)
+    return service.Finding(of.id, of.hospital_id, assessment.id, signs, reasons, forecast, drivers)
 
 
 def red(at: datetime, recovered_at: datetime | None = None, flag: str = "red_zone") -> RedSign:
