@@ -84,6 +84,8 @@ class Plan:
     review_on: date | None
     prescriptions: tuple[Prescription, ...] = ()
     reminders: tuple[PlanReminder, ...] = ()
+    # What is new against the version before, as the clinician signed it; empty in plans signed before that existed.
+    difference: tuple[str, ...] = ()
 
     def zone_of(self, litres_per_min: int) -> str:
         """The action zone of a reading, by the thresholds the clinician signed."""
@@ -262,6 +264,7 @@ def plan_from_wire(wire: dict[str, Any]) -> Plan:
         reminders=tuple(
             PlanReminder(str(one["kind"]), str(one["at"]), one.get("inhaler_id")) for one in wire.get("reminders") or []
         ),
+        difference=tuple(str(line) for line in wire.get("difference") or []),
     )
 
 

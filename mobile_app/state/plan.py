@@ -88,6 +88,9 @@ class PlanPage:
         if self.plan is None or self._before is None:
             return []
         say, plan, before = self._diary.wording.say, self.plan, self._before
+        # The clinic's own words, which name the medicines, hold against the version right before this one.
+        if plan.difference and before.version == plan.version - 1:
+            return list(plan.difference)
         lines = []
         for key, old, new in (
             ("best", before.personal_best_litres_per_min, plan.personal_best_litres_per_min),
