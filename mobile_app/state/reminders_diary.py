@@ -1,0 +1,114 @@
+"""What the diary says to a reminder: which doses of a day are taken, which questions are answered."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from mobile_app.data.journal import KeptEntry
+from mobile_app.state.open_diary import OpenDiary
+from mobile_app.state.reminders_habit import HISTORY_DAYS
+from mobile_app.state.reminders_schedule import DoseUse, Schedule, diary_day
+
+# What is logged for an older day no longer changes what became of its reminders.
+LOOKED_BACK_DAYS = 2
+_ANSWERED_BY = {"check_in": "symptoms", "peak_flow": "peak_flow"}
+_KINDS = ("inhaler_use", "symptoms", "peak_flow", "questionnaire")
+
+
+@dataclass(slots=True)
+class DiaryDay:
+    """What was written on one diary day."""
+
+    uses: list[DoseUse] = field(default_factory=list)
+    answered_at: dict[str, datetime] = field(default_factory=dict)
+
+
+class RemindedDiary:
+    """Reads the diary for reminders: the last days at each look, six weeks of doses once a day."""
+
+    def __init__(self, diary: OpenDiary) -> None:
+        self._diary = diary
+        self._history: dict[str, list[datetime]] = {}
+        self._history_as_of: date | None = None
+
+    def habits(self, as_of: date) -> Mapping[str, list[datetime]]:
+        """Wall times of own doses by inhaler in the six weeks before a day."""
+        if self._history_as_of != as_of:
+            first = as_of - timedelta(days=HISTORY_DAYS + 1)
+            self._history = {}
+            for kept in self._diary.journal.between(first, as_of, ("inhaler_use",)):
+                if kept.entry.value.get("source") == "day_recall":
+                    continue
+                use = _dose_use(kept)
+                if use is not None:
+                    self._history.setdefault(use.inhaler_id, []).append(use.wall)
+            self._history_as_of = as_of
+        return self._history
+
+    def days(self, today: date, day_starts_minute: int) -> dict[date, DiaryDay]:
+        """The diary of today and the days just before, by the day that reminders go by."""
+        entries = self._diary.journal.between(
+            today - timedelta(days=LOOKED_BACK_DAYS + 1), today + timedelta(days=1), _KINDS
+        )
+        return days_of(entries, day_starts_minute)
+
+    def last_control_check(self) -> date | None:
+        """When the four questions were answered last."""
+        latest = self._diary.journal.latest("questionnaire")
+        if latest is None:
+            return None
+        if latest.entry.value["instrument"] == "control_check":
+            return latest.entry.moment.local_date
+        today = self._diary.today()
+        checks = [
+            kept.entry.moment.local_date
+            for kept in self._diary.journal.between(today - timedelta(days=400), today, ("questionnaire",))
+            if kept.entry.value["instrument"] == "control_check"
+        ]
+        return checks[-1] if checks else None
+
+
+def days_of(entries: Iterable[KeptEntry], day_starts_minute: int) -> dict[date, DiaryDay]:
+    """Entries by the diary day in which they happened."""
+    days: dict[date, DiaryDay] = {}
+    for kept in entries:
+        entry = kept.entry
+        day = days.setdefault(diary_day(entry.moment.local.replace(tzinfo=None), day_starts_minute), DiaryDay())
+        for key, kind in _ANSWERED_BY.items():
+            if entry.kind == kind:
+                day.answered_at.setdefault(key, entry.moment.taken_at)
+        if entry.kind == "questionnaire" and entry.value["instrument"] == "control_check":
+            day.answered_at.setdefault("control_check", entry.moment.taken_at)
+        use = _dose_use(kept) if entry.kind == "inhaler_use" else None
+        if use is not None:
+            day.uses.append(use)
+    return days
+
+
+def _dose_use(kept: KeptEntry) -> DoseUse | None:
+    """A use as the daily dose; relief is none."""
+    body, moment = kept.entry.value, kept.entry.moment
+    whole_day = body.get("amount") in ("as_usual", "more")
+    if not whole_day and (body.get("purpose") != "maintenance" or not body.get("puffs")):
+        return None
+    wall = moment.local.replace(tzinfo=None)
+    return DoseUse(str(body["inhaler_id"]).lower(), moment.taken_at, wall, int(body.get("puffs") or 0), whole_day)
+
+
+def done_at(
+    schedule: Schedule, days: Mapping[date, DiaryDay], walls: Mapping[tuple[str, date], datetime]
+) -> dict[tuple[str, date], datetime]:
+    """Which reminders of these days need no asking, and since when. ``walls``: when each of their doses is due."""
+    done: dict[tuple[str, date], datetime] = {}
+    for day, written in days.items():
+        for key, at in written.answered_at.items():
+            done[key, day] = at
+        for dose in schedule.doses:
+            uses = [use for use in written.uses if use.inhaler_id == dose.inhaler_id]
+            if not uses:
+                continue
+            due = [walls.get((dose.key(slot), day)) for slot in range(len(dose.minutes))]
+            planned = [wall or schedule.wall(day, dose.minutes[slot]) for slot, wall in enumerate(due)]
+            for slot, use in schedule.slots_taken(dose, planned, uses).items():
+                done[dose.key(slot), day] = use.taken_at
+    return done

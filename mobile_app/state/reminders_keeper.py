@@ -1,0 +1,463 @@
+"""Keeps the alarms in line with what is wanted, and the account of what became of each; the heart of reminders."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from uuid import NAMESPACE_OID, uuid5
+from zoneinfo import ZoneInfo
+
+from mobile_app.data.credentials import Credentials
+from mobile_app.data.entries import Entry
+from mobile_app.data.ledger import KeptOccurrence, Ledger, PushReceipt
+from mobile_app.data.sync import PHONE_STATUS
+from mobile_app.device.ports import SNOOZES_AT_MOST, Alarm, AlarmNote, Alarms, Reliability
+from mobile_app.device.wall_clock import instant_of
+from mobile_app.state.diary_form import inhaler_use
+from mobile_app.state.open_diary import OpenDiary
+from mobile_app.state.reminders_diary import LOOKED_BACK_DAYS, RemindedDiary, done_at
+from mobile_app.state.reminders_schedule import (
+    HORIZON_DAYS,
+    PENDING_AT_MOST,
+    WINDOW_MINUTES,
+    Occurrence,
+    Schedule,
+    diary_day,
+    schedule_from,
+)
+from mobile_app.state.reminders_settings import SettingsStore
+from mobile_app.state.reminders_words import alarm_for, digest_of, is_dose
+
+_LOOKED_AT = "reminders_looked_at"
+_WINDOW = timedelta(minutes=WINDOW_MINUTES)
+_CAUSES = {
+    "missed_off": "phone_off",
+    "missed_stopped": "app_stopped",
+    "missed_late": "too_late",
+    "missed_clock": "clock_changed",
+    "missed_zone": "zone_changed",
+    "not_permitted": "not_permitted",
+}
+# A turned clock or a flight may bring the time of these back.
+_COMES_BACK = ("clock_changed", "zone_changed")
+Identity = tuple[str, date]
+
+
+class NoSuchReminder(LookupError):
+    """There is no such reminder on that day."""
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look at everything: what is known, and what the system is then told."""
+
+    now: datetime
+    zone: ZoneInfo
+    today: date
+    looked_at: datetime | None
+    signed_at: datetime | None
+    schedule: Schedule
+    rows: dict[Identity, KeptOccurrence]
+    planned: dict[Identity, Occurrence]
+    done: dict[Identity, datetime]
+    names: dict[str, str]
+    waiting: set[str]
+    to_arm: list[Alarm] = field(default_factory=list)
+    to_cancel: list[str] = field(default_factory=list)
+    recorded: bool = False
+
+
+class ReminderKeeper:
+    """One patient's reminders on this phone.
+
+    ``mark`` tells the alarms of a second and further diary on one phone from the first one's.
+    """
+
+    def __init__(
+        self,
+        diary: OpenDiary,
+        alarms: Alarms,
+        reliability: Reliability,
+        *,
+        mark: str = "",
+        pending_at_most: int = PENDING_AT_MOST,
+    ) -> None:
+        self._diary = diary
+        self._alarms = alarms
+        self._reliability = reliability
+        self._mark = f"~{mark}" if mark else ""
+        self._pending_at_most = pending_at_most
+        self._reminded = RemindedDiary(diary)
+        self._looking = False
+        self.ledger = Ledger(diary.database)
+        self.settings = SettingsStore(diary)
+        self.on_change: Callable[[], None] = lambda: None
+
+    # To be called
+
+    def wake(self) -> None:
+        """Soom starts, or comes back into view: alarms that the system forgot are armed, all else is looked at."""
+        self._alarms.rearm()
+        self.look()
+
+    def look(self) -> None:
+        """After anything that may change what is wanted or what became of it. Looking twice changes nothing."""
+        if self._looking:
+            return
+        self._looking = True
+        try:
+            self.settings.hand_over()
+            notes = [note for note in self._alarms.notes() if self._concerns(note)]
+            with self._diary.database.transaction():
+                look = self._begin()
+                for note in notes:
+                    self._write_down(look, note)
+                self._move_to_this_zone(look)
+                self._account_for_the_past(look)
+                self._arm_what_is_wanted(look)
+                self._keep_status(look)
+            # Only now, when it is on disk: killed here, the next look arms what does not wait and hears notes again.
+            for alarm_id in look.to_cancel:
+                self._alarms.cancel(alarm_id)
+            for alarm in look.to_arm:
+                self._alarms.arm(alarm)
+            if notes:
+                self._alarms.settle(notes)
+            if look.recorded:
+                self._diary.changed()
+        finally:
+            self._looking = False
+        self.on_change()
+
+    def schedule(self) -> Schedule:
+        """What occurrences derive from now."""
+        return schedule_from(
+            self._diary.clinic.plan(),
+            self._diary.clinic.inhalers(),
+            self.settings.read(),
+            last_control_check=self._reminded.last_control_check(),
+            zone=ZoneInfo(self._diary.clock.time_zone()),
+        )
+
+    def day(self) -> date:
+        """The diary day now, as reminders count days."""
+        settings = self.settings.read()
+        wall = self._diary.clock.now().astimezone(ZoneInfo(self._diary.clock.time_zone())).replace(tzinfo=None)
+        return diary_day(wall, settings.day_starts_minute if settings else 4 * 60)
+
+    # What the person does inside Soom
+
+    def take(self, key: str, local_date: date) -> Entry | None:
+        """The dose is taken now. Returns its entry in the diary. Raises NoSuchReminder."""
+        row = self._row(key, local_date)
+        now = self._diary.clock.now()
+        with self._diary.database.transaction():
+            entry = self._record_dose(row, now, again=True)
+            self.ledger.put(replace(row, state="acted", action="taken", at=now, cause=None, skip_reason=None))
+        self._withdraw(row)
+        return entry
+
+    def skip(self, key: str, local_date: date, reason: str | None) -> Callable[[], None]:
+        """The dose is left out, for a reason; the answer takes that back. Raises NoSuchReminder."""
+        return self._acted(key, local_date, "skipped", reason)
+
+    def done(self, key: str, local_date: date) -> Callable[[], None]:
+        """What was asked for is done; the answer takes that back. Raises NoSuchReminder."""
+        return self._acted(key, local_date, "done", None)
+
+    def seen(self, alarm_id: str) -> None:
+        """The person saw the notification, for instance by tapping it."""
+        found = self._identity(alarm_id)
+        row = self.ledger.find(*found) if found else None
+        if row is not None and row.state in ("armed", "fired", "missed"):
+            now = self._diary.clock.now()
+            self.ledger.put(replace(row, state="shown", at=now, fired_at=row.fired_at or now, cause=None))
+            self.on_change()
+
+    def opened_message(self, message_id: str) -> None:
+        """The person opened a push message."""
+        self.ledger.note_push(PushReceipt(message_id, "opened", self._diary.clock.now()))
+
+    def _acted(self, key: str, local_date: date, action: str, reason: str | None) -> Callable[[], None]:
+        before = self._row(key, local_date)
+        now = self._diary.clock.now()
+        kept = self.ledger.put(replace(before, state="acted", action=action, skip_reason=reason, cause=None, at=now))
+        self._withdraw(before)
+
+        def undo() -> None:
+            self.ledger.put(replace(before, revision=kept.revision))
+            self.look()
+
+        return undo
+
+    def _withdraw(self, row: KeptOccurrence) -> None:
+        self._alarms.cancel(self._alarm_id(row.id))
+        self._diary.changed()
+        self.look()
+
+    def _row(self, key: str, local_date: date) -> KeptOccurrence:
+        row = self.ledger.find(key, local_date)
+        if row is not None:
+            return row
+        for planned in self.schedule().of_day(local_date, self._reminded.habits(self.day()), self.day()):
+            if planned.key == key:
+                return self._fresh(planned, ZoneInfo(self._diary.clock.time_zone()), self._diary.clock.now())
+        raise NoSuchReminder(f"{key} on {local_date}")
+
+    def _record_dose(self, row: KeptOccurrence, at: datetime, *, again: bool) -> Entry | None:
+        """The dose as an entry whose id says which reminder it answers, so that it exists once however often and on
+        however many phones it is told. ``again``: also after the person had deleted it."""
+        _, inhaler_id, _ = row.key.split(":")
+        inhalations = next((one.inhalations for one in self.schedule().doses if one.inhaler_id == inhaler_id), 1)
+        whose = Credentials(self._diary.database).patient_id or self._diary.journal.device_id
+        entry_id = str(uuid5(NAMESPACE_OID, f"{whose}:{row.id}:taken"))
+        body, moment = inhaler_use(inhaler_id, inhalations, "maintenance"), self._diary.moment(at)
+        entry = self._diary.journal.record_once("inhaler_use", entry_id, body, moment)
+        if entry is None and again:
+            kept = self._diary.journal.find("inhaler_use", entry_id)
+            if kept is not None and kept.entry.deleted:
+                entry = self._diary.journal.revise(kept.entry, body, moment)
+        return entry
+
+    # Identities
+
+    def _alarm_id(self, occurrence_id: str) -> str:
+        return occurrence_id + self._mark
+
+    def _identity(self, alarm_id: str) -> Identity | None:
+        """Key and day of an alarm of this diary; None for another diary's, or anything else."""
+        occurrence_id, separator, mark = alarm_id.partition("~")
+        if f"{separator}{mark}" != self._mark:
+            return None
+        key, _, day = occurrence_id.rpartition("@")
+        try:
+            return key, date.fromisoformat(day)
+        except ValueError:
+            return None
+
+    def _concerns(self, note: AlarmNote) -> bool:
+        return note.event == "received" or self._identity(note.id) is not None
+
+    @staticmethod
+    def _fresh(planned: Occurrence, zone: ZoneInfo, now: datetime) -> KeptOccurrence:
+        due_at = instant_of(planned.wall, zone)
+        return KeptOccurrence(planned.key, planned.local_date, planned.wall, due_at, zone.key, "armed", now)
+
+    # One look
+
+    def _begin(self) -> _Look:
+        now, zone = self._diary.clock.now(), ZoneInfo(self._diary.clock.time_zone())
+        plan, inhalers = self._diary.clinic.plan(), self._diary.clinic.inhalers()
+        schedule = schedule_from(
+            plan,
+            inhalers,
+            self.settings.read(),
+            last_control_check=self._reminded.last_control_check(),
+            zone=zone,
+        )
+        today = diary_day(now.astimezone(zone).replace(tzinfo=None), schedule.settings.day_starts_minute)
+        looked_at = self._looked_at()
+        first = min(today - timedelta(days=LOOKED_BACK_DAYS), (looked_at or now).date() - timedelta(days=1))
+        days = [first + timedelta(days=number) for number in range((today - first).days + HORIZON_DAYS)]
+        planned = {
+            (one.key, one.local_date): one for one in schedule.of_days(days, self._reminded.habits(today), today)
+        }
+        rows = {row.identity: row for row in self.ledger.since(first)}
+        rows.update({row.identity: row for row in self.ledger.armed()})
+        walls = {identity: one.wall for identity, one in planned.items()} | {
+            identity: row.wall for identity, row in rows.items()
+        }
+        return _Look(
+            now=now,
+            zone=zone,
+            today=today,
+            looked_at=looked_at,
+            signed_at=plan.signed_at if plan else None,
+            schedule=schedule,
+            rows=rows,
+            planned=planned,
+            done=done_at(schedule, self._reminded.days(today, schedule.settings.day_starts_minute), walls),
+            names={one.inhaler_id.lower(): one.name for one in plan.prescriptions}
+            if plan
+            else {} | {one.id.lower(): one.name for one in inhalers},
+            waiting=self._alarms.waiting(),
+        )
+
+    def _looked_at(self) -> datetime | None:
+        text = self._diary.database.setting(_LOOKED_AT)
+        return None if text is None else datetime.fromisoformat(text)
+
+    def _put(self, look: _Look, row: KeptOccurrence) -> None:
+        look.rows[row.identity] = self.ledger.put(row)
+
+    def _write_down(self, look: _Look, note: AlarmNote) -> None:
+        """A note of the system, once or again: hearing it twice changes nothing."""
+        if note.event == "received":
+            self.ledger.note_push(PushReceipt(note.id, "received", note.at))
+            return
+        identity = self._identity(note.id)
+        if identity is None:
+            return
+        row = look.rows.get(identity) or self.ledger.find(*identity)
+        if row is None:
+            planned = look.planned.get(identity)
+            wall = planned.wall if planned else note.at.astimezone(look.zone).replace(tzinfo=None, second=0)
+            row = self._fresh(Occurrence(*identity, wall), look.zone, note.at)
+        changed = self._after(look, row, note)
+        if changed is not None:
+            self._put(look, changed)
+
+    def _after(self, look: _Look, row: KeptOccurrence, note: AlarmNote) -> KeptOccurrence | None:
+        """What the note makes of the occurrence; None when it says nothing new."""
+        waited = row.state in ("armed", "cancelled")
+        if note.event in _CAUSES:
+            return replace(row, state="missed", at=note.at, cause=_CAUSES[note.event]) if waited else None
+        fired_at = row.fired_at or note.at
+        if note.event in ("shown", "pushed"):
+            if note.event == "pushed" and waited:
+                look.to_cancel.append(self._alarm_id(row.id))
+            if waited or row.state == "missed":
+                return replace(row, state="fired", at=note.at, fired_at=fired_at, cause=None)
+            return None
+        if row.state == "acted":
+            return self._reason_told_later(row, note)
+        if note.event == "taken" and is_dose(row.key):
+            if row.identity not in look.done:
+                look.recorded = self._record_dose(row, note.at, again=False) is not None or look.recorded
+                look.done[row.identity] = note.at
+            return replace(row, state="acted", action="taken", at=note.at, fired_at=fired_at, cause=None)
+        if note.event.startswith("skipped"):
+            reason = note.event.partition("_")[2] or None
+            return replace(
+                row, state="acted", action="skipped", skip_reason=reason, at=note.at, fired_at=fired_at, cause=None
+            )
+        snoozed = int(note.event.partition("_")[2]) if note.event.startswith("snoozed_") else 0
+        if row.state == "shown" and snoozed <= row.snoozed_times:
+            return None
+        snoozed_times = min(max(row.snoozed_times, snoozed), SNOOZES_AT_MOST)
+        return replace(row, state="shown", at=note.at, fired_at=fired_at, snoozed_times=snoozed_times, cause=None)
+
+    @staticmethod
+    def _reason_told_later(row: KeptOccurrence, note: AlarmNote) -> KeptOccurrence | None:
+        reason = note.event.partition("_")[2] if note.event.startswith("skipped_") else ""
+        if row.action != "skipped" or not reason or row.skip_reason is not None:
+            return None
+        return replace(row, skip_reason=reason, at=note.at)
+
+    def _move_to_this_zone(self, look: _Look) -> None:
+        """An alarm is due on the wall of wherever the phone is."""
+        for row in list(look.rows.values()):
+            if row.state == "armed" and row.time_zone != look.zone.key:
+                self._put(look, replace(row, due_at=instant_of(row.wall, look.zone), time_zone=look.zone.key))
+
+    def _account_for_the_past(self, look: _Look) -> None:
+        looked_at, signed_at = look.looked_at, look.signed_at
+        for identity, planned in look.planned.items():
+            # Due since the last look and never armed: a phone that was off for longer than it can plan ahead.
+            if looked_at is None or identity in look.rows or identity[1] > look.today:
+                continue
+            fresh = self._fresh(planned, look.zone, look.now)
+            if looked_at < fresh.due_at <= look.now and (signed_at is None or signed_at < fresh.due_at):
+                self._put(look, fresh)
+        for row in list(look.rows.values()):
+            if row.state == "acted" and row.action in ("taken", "already_logged"):
+                self._take_back_what_was_deleted(look, row)
+            elif row.identity in look.done and row.state != "acted":
+                self._close(look, row, look.done[row.identity])
+            elif row.state == "armed" and row.due_at + _WINDOW < look.now:
+                cause = self._cause(look, row, looked_at or look.now)
+                self._put(look, replace(row, state="missed", at=look.now, cause=cause))
+                look.to_cancel.append(self._alarm_id(row.id))
+
+    def _take_back_what_was_deleted(self, look: _Look, row: KeptOccurrence) -> None:
+        is_recent = look.today - timedelta(days=LOOKED_BACK_DAYS) <= row.local_date <= look.today
+        if row.identity in look.done or not is_recent or not is_dose(row.key):
+            return
+        if row.due_at > look.now:
+            self._put(look, replace(row, state="cancelled", action=None, at=look.now))
+        elif row.fired_at is not None:
+            self._put(look, replace(row, state="shown", action=None, at=look.now))
+        else:
+            self._put(look, replace(row, state="missed", action=None, cause="unknown", at=look.now))
+
+    def _close(self, look: _Look, row: KeptOccurrence, at: datetime) -> None:
+        answered = "taken" if is_dose(row.key) else "done"
+        action = "already_logged" if row.fired_at is None else answered
+        self._put(look, replace(row, state="acted", action=action, at=at, cause=None))
+        look.to_cancel.append(self._alarm_id(row.id))
+
+    def _cause(self, look: _Look, row: KeptOccurrence, looked_at: datetime) -> str:
+        """Why an alarm left no note, as far as it can be known."""
+        booted_at = self._alarms.booted_at()
+        if booted_at is not None and booted_at > row.due_at + _WINDOW:
+            return "phone_off"
+        if self._alarm_id(row.id) in look.waiting:
+            return "too_late"
+        if any(not check.is_fine for check in self._reliability.checks() if check.code == "notifications"):
+            return "not_permitted"
+        return "app_stopped" if looked_at < row.due_at else "unknown"
+
+    def _arm_what_is_wanted(self, look: _Look) -> None:
+        wanted = self._wanted(look)
+        for identity, row in list(look.rows.items()):
+            if row.state == "armed" and identity not in wanted and row.due_at > look.now:
+                self._put(look, replace(row, state="cancelled", at=look.now))
+                look.to_cancel.append(self._alarm_id(row.id))
+        for identity, planned in wanted.items():
+            self._arm(look, look.rows.get(identity), planned)
+
+    def _wanted(self, look: _Look) -> dict[Identity, Occurrence]:
+        """What is still to come, the nearest first, and what is due now and waits for its notification."""
+        wanted: dict[Identity, Occurrence] = {}
+        for identity, planned in look.planned.items():
+            row = look.rows.get(identity)
+            if row is not None and row.state == "armed" and row.due_at <= look.now:
+                wanted[identity] = Occurrence(row.key, row.local_date, row.wall)
+            elif identity in look.done or (row is not None and not _may_come(row)):
+                continue
+            elif row is not None and row.wall == planned.wall and row.time_zone == look.zone.key:
+                if row.due_at > look.now:
+                    wanted[identity] = planned
+            elif instant_of(planned.wall, look.zone) > look.now:
+                wanted[identity] = planned
+            elif row is not None and row.state == "armed":
+                # Moved to a time that is over today: today it still comes when it was to come.
+                wanted[identity] = Occurrence(row.key, row.local_date, row.wall)
+        nearest = sorted(wanted.items(), key=lambda one: (one[1].wall, one[1].key))
+        return dict(nearest[: self._pending_at_most])
+
+    def _arm(self, look: _Look, row: KeptOccurrence | None, planned: Occurrence) -> None:
+        if row is None or row.state != "armed" or row.wall != planned.wall:
+            fresh = self._fresh(planned, look.zone, look.now)
+            self._put(look, fresh if row is None else replace(fresh, revision=row.revision, fired_at=row.fired_at))
+            row = look.rows[planned.key, planned.local_date]
+        settings = look.schedule.settings
+        alarm = alarm_for(
+            self._alarm_id(row.id),
+            row.key,
+            row.wall,
+            look.names,
+            self._diary.wording,
+            health_words=settings.health_words_on_lock_screen,
+        )
+        words = digest_of(alarm)
+        if words != row.words or alarm.id not in look.waiting:
+            look.rows[row.identity] = self.ledger.worded(row, words)
+            look.to_arm.append(alarm)
+
+    def _keep_status(self, look: _Look) -> None:
+        database = self._diary.database
+        database.keep_setting(_LOOKED_AT, look.now.isoformat())
+        allowed = {check.code: check.is_fine for check in self._reliability.checks()}
+        status = {
+            "time_zone": look.zone.key,
+            "notifications_allowed": allowed.get("notifications"),
+            "exact_alarms_allowed": allowed.get("exact_alarms"),
+            "battery_unrestricted": allowed.get("battery"),
+        }
+        if database.setting(PHONE_STATUS) != status:
+            database.keep_setting(PHONE_STATUS, status)
+
+
+def _may_come(row: KeptOccurrence) -> bool:
+    """Whether an occurrence may still ring: what fired or was acted upon never does so again."""
+    return row.state in ("armed", "cancelled") or (row.state == "missed" and row.cause in _COMES_BACK)
