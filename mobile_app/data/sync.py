@@ -49,6 +49,10 @@ class Server(Protocol):
         """What changed after the cursor."""
         ...
 
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Anything else that the server answers a signed-in phone."""
+        ...
+
     def close(self) -> None:
         """Ends the conversation."""
         ...
