@@ -86,19 +86,21 @@ def reminder_minutes(
     doses_a_day: int,
     quiet: QuietHours,
     default_minutes: Sequence[int],
+    known_on: date | None = None,
 ) -> list[int]:
     """Minutes of the local `day` at which to remind, sorted, at most two, never in the quiet hours.
 
-    `doses` are local, zone-free times at which doses were taken, in any order; those of the six weeks before `day`
-    count. Without a habit the clinic's `default_minutes` stand. ValueError when `doses_a_day` is not positive or a dose
-    time carries a zone.
+    `doses` are local, zone-free times at which doses were taken, in any order; those of the six weeks before `known_on`
+    count, the day on which the times are chosen, which is `day` itself if not given. Without a habit the clinic's
+    `default_minutes` stand. ValueError when `doses_a_day` is not positive or a dose time carries a zone.
     """
     if doses_a_day < 1:
         raise ValueError("doses_a_day must be at least 1")
     if any(dose.tzinfo is not None for dose in doses):
         raise ValueError("doses are given in the patient's local time, without a zone")
     prompts = min(doses_a_day, PROMPTS_A_DAY_AT_MOST)
-    recent = [dose for dose in doses if day - timedelta(days=HISTORY_DAYS) <= dose.date() < day]
+    known_on = known_on or day
+    recent = [dose for dose in doses if known_on - timedelta(days=HISTORY_DAYS) <= dose.date() < known_on]
     weekend = day.weekday() >= SATURDAY
     alike = [dose for dose in recent if (dose.date().weekday() >= SATURDAY) == weekend]
     for history in (alike, recent):

@@ -27,7 +27,10 @@ TIME_TO_LIVE = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class PushMessage:
-    """`tag`: a later push with the same tag replaces the earlier one on the phone. `urgent` wakes a sleeping phone."""
+    """`tag`: a later push with the same tag replaces the earlier one on the phone. `urgent` wakes a sleeping phone.
+
+    `drawn_by_app`: the app itself decides whether to show it, since its own alarm may have been there before.
+    """
 
     token: str
     tag: str
@@ -36,6 +39,8 @@ class PushMessage:
     urgent: bool
     channel: str
     data: dict[str, str]
+    time_to_live: timedelta = TIME_TO_LIVE
+    drawn_by_app: bool = False
 
 
 class PushOutcome(StrEnum):
@@ -126,18 +131,28 @@ class FirebasePush:
 
 
 def _firebase_message(message: PushMessage) -> Any:
+    words = {"title": message.title, "body": message.body, "tag": message.tag, "channel": message.channel}
+    # Android draws what has a notification without asking the app; iOS always does, and replaces by the same tag.
+    by_system = not message.drawn_by_app
+    notification = messaging.AndroidNotification(tag=message.tag, channel_id=message.channel) if by_system else None
     firebase_message = messaging.Message(
-        notification=messaging.Notification(title=message.title, body=message.body),
-        data=message.data,
+        notification=messaging.Notification(title=message.title, body=message.body) if by_system else None,
+        data=message.data if by_system else {**message.data, **words},
         android=messaging.AndroidConfig(
             collapse_key=message.tag,
             priority="high" if message.urgent else "normal",
-            ttl=TIME_TO_LIVE,
-            notification=messaging.AndroidNotification(tag=message.tag, channel_id=message.channel),
+            ttl=message.time_to_live,
+            notification=notification,
         ),
         apns=messaging.APNSConfig(
             headers={"apns-collapse-id": message.tag, "apns-priority": "10" if message.urgent else "5"},
-            payload=messaging.APNSPayload(aps=messaging.Aps(sound="default", thread_id=message.tag)),
+            payload=messaging.APNSPayload(
+                aps=messaging.Aps(
+                    alert=None if by_system else messaging.ApsAlert(title=message.title, body=message.body),
+                    sound="default",
+                    thread_id=message.tag,
+                )
+            ),
         ),
     )
     # firebase-admin deprecates the argument in favour of installation ids, which only the newest Firebase libraries

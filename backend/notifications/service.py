@@ -14,7 +14,7 @@ from backend.clinical.red_flags import emergency_number
 from backend.core import due
 from backend.core.clock import Clock
 from backend.core.database import NewSession
-from backend.notifications.push import Push, PushMessage, PushOutcome, PushResult
+from backend.notifications.push import TIME_TO_LIVE, Push, PushMessage, PushOutcome, PushResult
 from backend.notifications.tables import Delivery, DeliveryOutcome, InboxMessage, MessageKind, MessageLevel, Watch
 from backend.notifications.wording import TrackRecord, inbox_words, push_words, track_record_words
 from backend.patients.store import next_changes
@@ -27,6 +27,8 @@ FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 900.0
 # After this the message is old news; it stays in the inbox.
 GIVE_UP_AFTER = timedelta(hours=6)
+# A dose three quarters of an hour late is still worth a push, one two hours late is not.
+REMINDER_TIME_TO_LIVE = timedelta(minutes=75)
 
 # What patients chose on their phones. The table belongs to reminders, which stands above.
 _READ_OPENLY = """
@@ -120,7 +122,7 @@ def ring(session: Session, message: InboxMessage, *, now: datetime) -> None:
 
     A phone whose carer handed the watch to another rings for red alone.
     """
-    phones = select(Device.id).where(Device.patient_id == message.patient_id)
+    phones = select(Device.id).where(Device.patient_id == message.patient_id, col(Device.removed_at).is_(None))
     if message.level != MessageLevel.RED:
         resting = select(Watch.device_id).where(
             Watch.patient_id == message.patient_id, col(Watch.began_at) <= now, col(Watch.until) > now
@@ -226,6 +228,8 @@ def _push_message(item: _Waiting) -> PushMessage:
         urgent=level is MessageLevel.RED or reminder,
         channel="reminders" if reminder else "urgent" if level is MessageLevel.RED else "messages",
         data={"message_id": str(message.id), **message.data},
+        time_to_live=REMINDER_TIME_TO_LIVE if reminder else TIME_TO_LIVE,
+        drawn_by_app=reminder,
     )
 
 

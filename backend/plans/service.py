@@ -126,4 +126,5 @@ def sign(
     session.add(plan)
     session.flush()
     due.mark_due(session, "assess", [patient_id], due_at=now)
+    due.mark_due(session, "plan_reminders", [patient_id], due_at=now)
     return plan
