@@ -125,20 +125,29 @@ class Ledger:
         ).fetchone()
         return None if row is None else _kept(row)
 
-    def since(self, first: date) -> list[KeptOccurrence]:
-        """All from a diary day on, by due time."""
+    def since(self, first: date, last: date = date.max) -> list[KeptOccurrence]:
+        """All of the diary days first to last, by due time."""
         rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM occurrence WHERE local_date >= ? ORDER BY due_at, key",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM occurrence WHERE local_date BETWEEN ? AND ? ORDER BY due_at, key",  # noqa: S608
+            (first.isoformat(), last.isoformat()),
+        )
+        return [_kept(row) for row in rows]
+
+    def armed_before(self, first: date) -> list[KeptOccurrence]:
+        """Those of earlier diary days whose end is not written down yet."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM occurrence WHERE state = 'armed' AND local_date < ?",  # noqa: S608
             (first.isoformat(),),
         )
         return [_kept(row) for row in rows]
 
-    def armed(self) -> list[KeptOccurrence]:
-        """All that wait for their time, or whose end is not written down yet; by due time."""
+    def armed_ids(self, after: datetime) -> set[str]:
+        """Identities, as text, of what waits for its time."""
         rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM occurrence WHERE state = 'armed' ORDER BY due_at, key"  # noqa: S608
+            "SELECT key || '@' || local_date FROM occurrence WHERE state = 'armed' AND due_at > ?",
+            (instant_to_wire(after),),
         )
-        return [_kept(row) for row in rows]
+        return {identity for (identity,) in rows}
 
     # To the clinic
 

@@ -97,7 +97,7 @@ class KeptAlarms:
             self._end_what_is_over(lambda _: reason)
         now = self._clock.now()
         for alarm_id, kept in list(self.kept.items()):
-            if self.rings_at(kept) <= now:
+            if self.is_due(alarm_id, kept, now):
                 self._ring(alarm_id, kept, now)
 
     def act(self, alarm_id: str, code: str) -> None:
@@ -116,6 +116,10 @@ class KeptAlarms:
         if code != "skip" or not kept.alarm.reasons:
             del self.shown[alarm_id]
         self._write()
+
+    def is_due(self, alarm_id: str, kept: KeptAlarm, now: datetime) -> bool:
+        """Whether the alarm rings now."""
+        return self.rings_at(kept) <= now
 
     def rings_at(self, kept: KeptAlarm) -> datetime:
         """The instant at which the alarm rings where the phone is now."""

@@ -1,9 +1,11 @@
 """From the time on the wall to the instant, with the two days a year stated."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
+@lru_cache(maxsize=4096)
 def instant_of(wall: datetime, zone: ZoneInfo) -> datetime:
     """The UTC instant of a wall time. One that a change of clock skips is the first instant after the gap; of one that
     comes twice it is the first."""

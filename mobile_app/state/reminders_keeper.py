@@ -1,5 +1,6 @@
 """Keeps the alarms in line with what is wanted, and the account of what became of each; the heart of reminders."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -25,9 +26,10 @@ from mobile_app.state.reminders_schedule import (
     schedule_from,
 )
 from mobile_app.state.reminders_settings import SettingsStore
-from mobile_app.state.reminders_words import alarm_for, digest_of, is_dose
+from mobile_app.state.reminders_words import alarm_for, is_dose, words_version
 
 _LOOKED_AT = "reminders_looked_at"
+_ARMED_FOR = "reminders_armed_for"
 _WINDOW = timedelta(minutes=WINDOW_MINUTES)
 _CAUSES = {
     "missed_off": "phone_off",
@@ -61,6 +63,8 @@ class _Look:
     done: dict[Identity, datetime]
     names: dict[str, str]
     waiting: set[str]
+    words: str
+    is_brief: bool
     to_arm: list[Alarm] = field(default_factory=list)
     to_cancel: list[str] = field(default_factory=list)
     recorded: bool = False
@@ -113,7 +117,8 @@ class ReminderKeeper:
                     self._write_down(look, note)
                 self._move_to_this_zone(look)
                 self._account_for_the_past(look)
-                self._arm_what_is_wanted(look)
+                if not look.is_brief:
+                    self._arm_what_is_wanted(look)
                 self._keep_status(look)
             # Only now, when it is on disk: killed here, the next look arms what does not wait and hears notes again.
             for alarm_id in look.to_cancel:
@@ -245,42 +250,58 @@ class ReminderKeeper:
     # One look
 
     def _begin(self) -> _Look:
+        """Reads all that matters. Brief when nothing changed that alarms derive from: then only the last days count."""
         now, zone = self._diary.clock.now(), ZoneInfo(self._diary.clock.time_zone())
         plan, inhalers = self._diary.clinic.plan(), self._diary.clinic.inhalers()
         schedule = schedule_from(
-            plan,
-            inhalers,
-            self.settings.read(),
-            last_control_check=self._reminded.last_control_check(),
-            zone=zone,
+            plan, inhalers, self.settings.read(), last_control_check=self._reminded.last_control_check(), zone=zone
         )
         today = diary_day(now.astimezone(zone).replace(tzinfo=None), schedule.settings.day_starts_minute)
+        names = {one.id.lower(): one.name for one in inhalers}
+        names |= {one.inhaler_id.lower(): one.name for one in plan.prescriptions} if plan else {}
+        words = words_version(names, self._diary.wording, health_words=schedule.settings.health_words_on_lock_screen)
         looked_at = self._looked_at()
+        written = self._reminded.days(today, schedule.settings.day_starts_minute)
         first = min(today - timedelta(days=LOOKED_BACK_DAYS), (looked_at or now).date() - timedelta(days=1))
-        days = [first + timedelta(days=number) for number in range((today - first).days + HORIZON_DAYS)]
-        planned = {
-            (one.key, one.local_date): one for one in schedule.of_days(days, self._reminded.habits(today), today)
-        }
-        rows = {row.identity: row for row in self.ledger.since(first)}
-        rows.update({row.identity: row for row in self.ledger.armed()})
-        walls = {identity: one.wall for identity, one in planned.items()} | {
-            identity: row.wall for identity, row in rows.items()
-        }
-        return _Look(
+        waiting = self._alarms.waiting()
+        armed_for = repr((schedule, today, zone.key, words))
+        is_brief = _digest(armed_for) == self._armed_for() and self._all_wait(waiting, now)
+        rows = self.ledger.since(first, today) if is_brief else self.ledger.since(first)
+        look = _Look(
             now=now,
             zone=zone,
             today=today,
             looked_at=looked_at,
             signed_at=plan.signed_at if plan else None,
             schedule=schedule,
-            rows=rows,
-            planned=planned,
-            done=done_at(schedule, self._reminded.days(today, schedule.settings.day_starts_minute), walls),
-            names={one.inhaler_id.lower(): one.name for one in plan.prescriptions}
-            if plan
-            else {} | {one.id.lower(): one.name for one in inhalers},
-            waiting=self._alarms.waiting(),
+            rows={row.identity: row for row in rows + self.ledger.armed_before(first)},
+            planned={},
+            done={},
+            names=names,
+            waiting=waiting,
+            words=words,
+            is_brief=is_brief,
         )
+        if not is_brief:
+            days = [first + timedelta(days=number) for number in range((today - first).days + HORIZON_DAYS)]
+            found = schedule.of_days(days, self._reminded.habits(today), today)
+            look.planned = {(one.key, one.local_date): one for one in found}
+        walls = {identity: one.wall for identity, one in look.planned.items()}
+        walls |= {identity: row.wall for identity, row in look.rows.items()}
+        look.done = done_at(schedule, written, walls)
+        # A logged dose that was deleted again: its reminder is wanted again.
+        if is_brief and any(self._is_taken_back(look, row) for row in look.rows.values()):
+            self._diary.database.keep_setting(_ARMED_FOR, None)
+            return self._begin()
+        self._diary.database.keep_setting(_ARMED_FOR, _digest(armed_for))
+        return look
+
+    def _armed_for(self) -> str | None:
+        known: str | None = self._diary.database.setting(_ARMED_FOR)
+        return known
+
+    def _all_wait(self, waiting: set[str], now: datetime) -> bool:
+        return all(self._alarm_id(one) in waiting for one in self.ledger.armed_ids(now))
 
     def _looked_at(self) -> datetime | None:
         text = self._diary.database.setting(_LOOKED_AT)
@@ -359,8 +380,8 @@ class ReminderKeeper:
             if looked_at < fresh.due_at <= look.now and (signed_at is None or signed_at < fresh.due_at):
                 self._put(look, fresh)
         for row in list(look.rows.values()):
-            if row.state == "acted" and row.action in ("taken", "already_logged"):
-                self._take_back_what_was_deleted(look, row)
+            if self._is_taken_back(look, row):
+                self._take_back(look, row)
             elif row.identity in look.done and row.state != "acted":
                 self._close(look, row, look.done[row.identity])
             elif row.state == "armed" and row.due_at + _WINDOW < look.now:
@@ -368,10 +389,14 @@ class ReminderKeeper:
                 self._put(look, replace(row, state="missed", at=look.now, cause=cause))
                 look.to_cancel.append(self._alarm_id(row.id))
 
-    def _take_back_what_was_deleted(self, look: _Look, row: KeptOccurrence) -> None:
+    @staticmethod
+    def _is_taken_back(look: _Look, row: KeptOccurrence) -> bool:
+        """Whether the entry that answered the reminder is no longer in the diary."""
+        was_logged = row.state == "acted" and row.action in ("taken", "already_logged") and is_dose(row.key)
         is_recent = look.today - timedelta(days=LOOKED_BACK_DAYS) <= row.local_date <= look.today
-        if row.identity in look.done or not is_recent or not is_dose(row.key):
-            return
+        return was_logged and is_recent and row.identity not in look.done
+
+    def _take_back(self, look: _Look, row: KeptOccurrence) -> None:
         if row.due_at > look.now:
             self._put(look, replace(row, state="cancelled", action=None, at=look.now))
         elif row.fired_at is not None:
@@ -426,23 +451,19 @@ class ReminderKeeper:
         return dict(nearest[: self._pending_at_most])
 
     def _arm(self, look: _Look, row: KeptOccurrence | None, planned: Occurrence) -> None:
-        if row is None or row.state != "armed" or row.wall != planned.wall:
-            fresh = self._fresh(planned, look.zone, look.now)
+        is_new = row is None or row.state != "armed" or row.wall != planned.wall
+        if row is None or is_new:
+            fresh = replace(self._fresh(planned, look.zone, look.now), words=look.words)
             self._put(look, fresh if row is None else replace(fresh, revision=row.revision, fired_at=row.fired_at))
             row = look.rows[planned.key, planned.local_date]
-        settings = look.schedule.settings
-        alarm = alarm_for(
-            self._alarm_id(row.id),
-            row.key,
-            row.wall,
-            look.names,
-            self._diary.wording,
-            health_words=settings.health_words_on_lock_screen,
-        )
-        words = digest_of(alarm)
-        if words != row.words or alarm.id not in look.waiting:
-            look.rows[row.identity] = self.ledger.worded(row, words)
-            look.to_arm.append(alarm)
+        alarm_id = self._alarm_id(row.id)
+        if is_new or row.words != look.words or alarm_id not in look.waiting:
+            if row.words != look.words:
+                look.rows[row.identity] = self.ledger.worded(row, look.words)
+            health_words = look.schedule.settings.health_words_on_lock_screen
+            look.to_arm.append(
+                alarm_for(alarm_id, row.key, row.wall, look.names, self._diary.wording, health_words=health_words)
+            )
 
     def _keep_status(self, look: _Look) -> None:
         database = self._diary.database
@@ -456,6 +477,10 @@ class ReminderKeeper:
         }
         if database.setting(PHONE_STATUS) != status:
             database.keep_setting(PHONE_STATUS, status)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _may_come(row: KeptOccurrence) -> bool:

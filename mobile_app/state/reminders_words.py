@@ -53,6 +53,7 @@ def alarm_for(
     )
 
 
-def digest_of(alarm: Alarm) -> str:
-    """Changes when the alarm must be armed anew; tells nobody what the alarm says."""
-    return hashlib.sha256(repr(alarm).encode()).hexdigest()[:16]
+def words_version(names: Mapping[str, str], wording: Wording, *, health_words: bool) -> str:
+    """Changes when alarms must be armed anew for their words; tells nobody what they say."""
+    said = repr((sorted(names.items()), wording.language, health_words))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
