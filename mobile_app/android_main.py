@@ -8,12 +8,29 @@ def main() -> None:
     from android.storage import app_storage_path  # type: ignore[import-not-found]
 
     from mobile_app.app import Device, SoomApp
-    from mobile_app.device.android import AndroidClock, AndroidKeyStore, AndroidReliability, AndroidTelephone
-    from mobile_app.device.android_notices import wake
+    from mobile_app.device.android import (
+        AndroidClock,
+        AndroidKeyStore,
+        AndroidReliability,
+        AndroidTelephone,
+        java_class,
+    )
+    from mobile_app.device.android_links import AndroidLinks
+    from mobile_app.device.android_notices import AndroidOwner, wake
 
     folder = Path(app_storage_path()) / "soom"
     keys = AndroidKeyStore(folder / "keys")
-    device = Device(AndroidClock(), keys, AndroidTelephone(), AndroidReliability(), "android", "Android")
+    device = Device(
+        AndroidClock(),
+        keys,
+        AndroidTelephone(),
+        AndroidReliability(),
+        "android",
+        "Android",
+        owner=AndroidOwner(),
+        links=AndroidLinks(),
+        maker=str(java_class("android.os.Build").MANUFACTURER).lower(),
+    )
     app = SoomApp(folder, device)
     wake(app.say)
     app.run()

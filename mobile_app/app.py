@@ -16,14 +16,17 @@ from kivymd.app import MDApp
 
 from mobile_app import theme
 from mobile_app.data.clinic import Inhaler
+from mobile_app.data.consents import Consents
 from mobile_app.data.credentials import Credentials, Invitation
 from mobile_app.data.database import PhoneDatabase
 from mobile_app.data.entries import Entry
 from mobile_app.data.journal import Journal
 from mobile_app.data.seal import Seal, new_key
 from mobile_app.data.server import SoomServer
+from mobile_app.data.sharing import Sharing
 from mobile_app.data.sync import BackgroundSync, Synchroniser, SyncReport
-from mobile_app.device.ports import Clock, KeyStore, Reliability, Telephone
+from mobile_app.device.absent import NobodyToAsk, NoLinks
+from mobile_app.device.ports import Clock, KeyStore, Links, Owner, Reliability, Telephone
 from mobile_app.locales import Wording
 from mobile_app.screens.add import AddScreen
 from mobile_app.screens.control_check import ControlCheckScreen
@@ -37,15 +40,18 @@ from mobile_app.screens.my_data import MyDataScreen
 from mobile_app.screens.peak_flow import PeakFlowScreen
 from mobile_app.screens.people import LockScreen, PeopleScreen
 from mobile_app.screens.plan import MedicinesScreen, NewInhalerScreen, PlanScreen, TechniqueScreen
+from mobile_app.screens.precursors import PrecursorsScreen
 from mobile_app.screens.preferences import PreferencesScreen
 from mobile_app.screens.puffs import PuffsScreen
 from mobile_app.screens.refused import RefusedScreen
 from mobile_app.screens.reliability import ReliabilityScreen
+from mobile_app.screens.sharing import CarersScreen, ConsentsScreen, LinkScreen, LinksScreen, WhoSawScreen
 from mobile_app.screens.symptoms import SymptomsScreen
 from mobile_app.screens.today import TodayScreen
 from mobile_app.screens.trends import TrendsScreen
 from mobile_app.screens.welcome import ConsentScreen, IntendedUseScreen, WelcomeScreen
 from mobile_app.screens.when import WhenScreen
+from mobile_app.state.consents import ConsentPage
 from mobile_app.state.control_check import ControlCheck
 from mobile_app.state.day_list import DayList, entry_in_words
 from mobile_app.state.diary_form import DiaryForm, PeakFlowForm, PuffsForm, SymptomsForm
@@ -53,18 +59,21 @@ from mobile_app.state.emergency import Emergency
 from mobile_app.state.enrolment import Enrolment
 from mobile_app.state.export import Export
 from mobile_app.state.happenings import AttackForm, NoteForm, TriggerForm
-from mobile_app.state.medicines import Medicines
+from mobile_app.state.medicines import Medicines, NewInhaler
 from mobile_app.state.open_diary import OpenDiary
 from mobile_app.state.people import Lock, People
 from mobile_app.state.plan import PlanPage
+from mobile_app.state.precursors import Precursors
 from mobile_app.state.preferences import Preferences
+from mobile_app.state.sharing import Carers, WhoSaw
+from mobile_app.state.sharing import Links as DoctorLinks
 from mobile_app.state.sync_truth import SyncTruth
 from mobile_app.state.today import Today
 from mobile_app.state.trends import Trends
 from mobile_app.state.when import When
 
 # Their kv rules and names become known to Kivy by importing them.
-from mobile_app.widgets import breath_mark, chart, field, press, surface, text, zone_mark  # noqa: F401
+from mobile_app.widgets import breath_mark, chart, field, press, qr_code, surface, text, zone_mark  # noqa: F401
 from mobile_app.widgets.surface import Page
 
 MORE = [
@@ -99,6 +108,10 @@ class Device:
     reliability: Reliability
     platform: str
     name: str
+    owner: Owner = NobodyToAsk()  # noqa: RUF009 (it keeps nothing)
+    links: Links = NoLinks()  # noqa: RUF009 (it keeps nothing)
+    # The manufacturer in lower case: each hides the setting that lets an app stay awake at another place.
+    maker: str = ""
 
 
 class SoomApp(MDApp):
@@ -201,6 +214,21 @@ class SoomApp(MDApp):
 
         self._worker.submit(run)
 
+    def ask_clinic(self, question: Callable[[Sharing], None], then: Callable[[Exception | None], None]) -> None:
+        """Asks the server off the UI thread, as state pages want it."""
+        path = self.diary.database.path
+
+        def work() -> None:
+            database = PhoneDatabase(path, self._seal)
+            server = SoomServer(Credentials(database))
+            try:
+                question(Sharing(database, server))
+            finally:
+                server.close()
+                database.close()
+
+        self.in_background(work, then)
+
     def enrol(self, address: str, code: str) -> None:
         """Trades a code for tokens; blocks. Raises ServerRefused, ServerUnreachable, OtherPatient."""
         database = PhoneDatabase(self.diary.database.path, self._seal)
@@ -213,25 +241,27 @@ class SoomApp(MDApp):
 
     def _enrolled(self) -> None:
         self._phone.keep_setting("welcomed", True)
+        consents = Consents(self.diary.database)
+        if not consents.may_send:
+            # Withdrawn before, and connected again by the person's own hand.
+            consents.decide("care", True, self._device.clock.now())
         self.request_sync()
         if self.frame is not None:
             self.frame.start_at("today")
 
-    def _consented(self, to_sending: bool) -> None:
-        self._allow_sending(to_sending)
-        if to_sending:
+    def _consented(self, chosen: set[str]) -> None:
+        consents = Consents(self.diary.database)
+        for purpose in sorted(chosen):
+            consents.decide(purpose, True, self._device.clock.now())
+        if "care" in chosen:
             self._shown_frame.go("enrol")
         else:
             self._skip_enrolment()
 
-    def _allow_sending(self, allowed: bool) -> None:
-        self.credentials.consent_to_sending(allowed, self._device.clock.now())
-        self.request_sync()
-
     def _my_data(self) -> Page:
         return MyDataScreen(
             Export(self.diary, self._folder / "export"),
-            (self.credentials.may_send, self._allow_sending),
+            self.diary,
             self._delete_everything,
             self.wording,
             self._shown_frame,
@@ -261,6 +291,22 @@ class SoomApp(MDApp):
         else:
             self.request_sync()
 
+    def _follow_link(self) -> None:
+        """Fills in the code that the phone's camera read, if one brought us here. Connecting stays a touch."""
+        link = self._device.links.opened()
+        if link is None or self.frame is None or self.frame.page_name == "lock":
+            return
+        if self.credentials.tokens is not None:
+            # The diary that is open has its clinic; the code is for somebody else's, under People.
+            return
+        enrolment = self._enrolment()
+        if enrolment.read_qr(link):
+            self.frame.go("enrol", enrolment=enrolment)
+
+    def _on_ui(self, work: Callable[[], None]) -> Callable[[], None]:
+        """The work, done on the UI thread whoever calls."""
+        return lambda: KivyClock.schedule_once(lambda _: work()) and None
+
     def _skip_enrolment(self) -> None:
         self._phone.keep_setting("welcomed", True)
         if self.frame is not None:
@@ -276,6 +322,7 @@ class SoomApp(MDApp):
         self._wear_look()
         self._build_frame()
         Window.bind(on_keyboard=self._key_pressed)
+        self._follow_link()
         if self.credentials.tokens is not None:
             self.request_sync()
         elif self._invitation is not None:
@@ -327,14 +374,22 @@ class SoomApp(MDApp):
             "welcome": lambda: WelcomeScreen(wording, self._shown_frame, self.choose_language),
             "intended_use": lambda: IntendedUseScreen(wording, lambda: self._shown_frame.go("consent")),
             "consent": lambda: ConsentScreen(wording, self._consented),
-            "enrol": lambda: EnrolScreen(self._enrolment(), wording, self._skip_enrolment),
-            "lock": lambda: LockScreen(self._lock, wording, self._unlocked),
+            "consents": lambda: ConsentsScreen(ConsentPage(diary, self.request_sync), wording),
+            "who_saw": lambda: WhoSawScreen(WhoSaw(diary, self.ask_clinic), wording, self._shown_frame),
+            "links": lambda: LinksScreen(DoctorLinks(diary, self.ask_clinic), wording, self._shown_frame),
+            "link": lambda link_id: LinkScreen(
+                DoctorLinks(diary, self.ask_clinic), link_id, wording, self._shown_frame
+            ),
+            "carers": lambda: CarersScreen(Carers(diary, self.ask_clinic), wording, self._shown_frame),
+            "precursors": lambda: PrecursorsScreen(Precursors(diary), wording),
+            "enrol": lambda enrolment=None: EnrolScreen(enrolment or self._enrolment(), wording, self._skip_enrolment),
+            "lock": lambda: LockScreen(self._lock, self._device.owner, wording, self._on_ui(self._unlocked)),
             "people": lambda: PeopleScreen(
                 People(self._phone, self._switch_to), self._lock, wording, self._shown_frame
             ),
             "control_check": lambda: ControlCheckScreen(ControlCheck(diary), wording, self._shown_frame),
             "my_data": self._my_data,
-            "reliability": lambda: ReliabilityScreen(self._device.reliability, wording),
+            "reliability": lambda: ReliabilityScreen(self._device.reliability, self._device.maker, wording),
             "today": lambda: TodayScreen(
                 Today(diary, self._device.reliability), self.truth, wording, self._shown_frame
             ),
@@ -369,13 +424,7 @@ class SoomApp(MDApp):
         return Enrolment(self.wording, self.enrol, self.in_background, self._enrolled)
 
     def _new_inhaler(self, inhaler: Inhaler) -> Page:
-        medicines = Medicines(self.diary)
-        return NewInhalerScreen(
-            inhaler.name,
-            lambda puffs: medicines.start_new(inhaler.id, puffs, None),
-            self.wording,
-            self._shown_frame,
-        )
+        return NewInhalerScreen(NewInhaler(self.diary, inhaler), self.wording, self._shown_frame)
 
     def _preferences(self) -> Page:
         return PreferencesScreen(
@@ -388,9 +437,14 @@ class SoomApp(MDApp):
 
     def _entry(self, entry: Entry) -> Page:
         kept = self.diary.journal.find(entry.kind, entry.id)
-        if entry.kind not in _FORMS:
-            return EntryScreen(entry_in_words(entry, self.diary), self.wording)
+        if entry.kind not in _FORMS or self.diary.is_carers:
+            return EntryScreen(entry_in_words(entry, self.diary), self._why_not_corrected(), self.wording)
         return self._form(_FORMS[entry.kind](self.diary, kept.entry if kept else entry))
+
+    def _why_not_corrected(self) -> str:
+        if not self.diary.is_carers:
+            return ""
+        return self.say("carers.may_not_change", name=self.diary.patient_name)
 
     def _form(self, form: DiaryForm) -> Page:
         page: Page = _FORM_SCREENS[form.kind](form, self.wording, self._shown_frame)
@@ -405,8 +459,9 @@ class SoomApp(MDApp):
         return True
 
     def on_resume(self) -> None:
-        """Back in view: another day may have begun."""
+        """Back in view: another day may have begun, or a code was read with the camera."""
         self.request_sync()
+        self._follow_link()
         if self.frame is not None:
             self.frame.page.shown()
 

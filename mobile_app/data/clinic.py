@@ -57,6 +57,7 @@ class Prescription:
     name: str
     inhalations: int
     times_a_day: int
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class PlanReminder:
     kind: str
     at: str
     inhaler_id: str | None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,11 +260,18 @@ def plan_from_wire(wire: dict[str, Any]) -> Plan:
         language=str(wire["language"]),
         review_on=date.fromisoformat(review_on) if review_on else None,
         prescriptions=tuple(
-            Prescription(str(one["inhaler_id"]), str(one["name"]), int(one["inhalations"]), int(one["times_a_day"]))
+            Prescription(
+                str(one["inhaler_id"]),
+                str(one["name"]),
+                int(one["inhalations"]),
+                int(one["times_a_day"]),
+                str(one.get("text") or ""),
+            )
             for one in wire.get("prescriptions") or []
         ),
         reminders=tuple(
-            PlanReminder(str(one["kind"]), str(one["at"]), one.get("inhaler_id")) for one in wire.get("reminders") or []
+            PlanReminder(str(one["kind"]), str(one["at"]), one.get("inhaler_id"), str(one.get("text") or ""))
+            for one in wire.get("reminders") or []
         ),
         difference=tuple(str(line) for line in wire.get("difference") or []),
     )

@@ -2,7 +2,6 @@
 
 import ipaddress
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -48,6 +47,7 @@ class Tokens:
     patient_id: str
     access_token: str
     refresh_token: str
+    role: str = "patient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,9 @@ class Credentials:
         return None if known is None else str(known)
 
     @property
-    def may_send(self) -> bool:
-        """Whether the patient agrees to sending. Enrolling with a code is agreeing, until it is withdrawn."""
-        return bool(self._database.setting("consent_to_sending", {"given": True})["given"])
-
-    def consent_to_sending(self, given: bool, at: datetime) -> None:
-        """Keeps what the patient decided, and when."""
-        self._database.keep_setting("consent_to_sending", {"given": given, "at": at.isoformat()})
+    def is_carer(self) -> bool:
+        """Whether this is a carer's phone, which may write and not correct or delete."""
+        return bool(self._database.setting("role") == "carer")
 
     def enrolled(self, address: str, tokens: Tokens) -> None:
         """Keeps a new enrolment. Raises OtherPatient when the diary already belongs to someone else."""
@@ -106,12 +102,14 @@ class Credentials:
 
     def renewed(self, tokens: Tokens) -> None:
         """Keeps renewed tokens durably; the old refresh token is worthless from here on."""
+        self._database.keep_setting("role", tokens.role)
         self._database.keep_setting(
             "tokens",
             {
                 "patient_id": tokens.patient_id,
                 "access_token": tokens.access_token,
                 "refresh_token": tokens.refresh_token,
+                "role": tokens.role,
             },
         )
 

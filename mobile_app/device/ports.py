@@ -166,3 +166,11 @@ class Owner(Protocol):
     def ask(self, title: str, other_way: str, answer: Callable[[bool], None]) -> None:
         """Shows the system's dialogue. The answer may come on another thread than the UI's."""
         ...
+
+
+class Links(Protocol):
+    """Links that open Soom, for instance a QR code that the phone's own camera read."""
+
+    def opened(self) -> str | None:
+        """The link that brought us here, once; then None."""
+        ...

@@ -155,13 +155,15 @@ class DayListScreen(Page):
 class EntryScreen(Page):
     """An entry that is read and not corrected here, for instance answers to a control check."""
 
-    def __init__(self, words: tuple[str, str], wording: Wording) -> None:
+    def __init__(self, words: tuple[str, str], why_not: str, wording: Wording) -> None:
         super().__init__(title=wording.say("day_list.title"))
         card = Card()
         card.add_widget(Words(text=words[0], role="title"))
         if words[1]:
             card.add_widget(Words(text=words[1]))
         self.add_widget(card)
+        if why_not:
+            self.add_widget(Notice(text=why_not, tone="primary", icon="account-heart-outline"))
 
 
 load_rules(__file__)

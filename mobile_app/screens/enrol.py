@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from kivy.properties import BooleanProperty
+
 from mobile_app.locales import Wording
 from mobile_app.state.enrolment import Enrolment
 from mobile_app.widgets import load_rules
@@ -11,10 +13,13 @@ from mobile_app.widgets.surface import Notice, Page
 class EnrolScreen(Page):
     """Shows ``state`` and hands it what is typed."""
 
+    from_camera = BooleanProperty(False)
+
     def __init__(self, state: Enrolment, wording: Wording, skip: Callable[[], None]) -> None:
         super().__init__(title=wording.say("enrol.page_title"))
         self.state = state
         self.wording = wording
+        self.from_camera = bool(state.code)
         self.ids.code.ids.input.text = state.code
         self.ids.address.ids.input.text = state.address
         self.ids.code.ids.input.bind(text=lambda _, text: self._typed(code=text))

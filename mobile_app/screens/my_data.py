@@ -3,12 +3,21 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from mobile_app.data.credentials import Credentials
 from mobile_app.locales import Wording
 from mobile_app.screens.frame import Frame
 from mobile_app.state.export import Export
-from mobile_app.widgets.press import ChoiceRow, PushButton
+from mobile_app.state.open_diary import OpenDiary
+from mobile_app.widgets.press import PushButton, RowLink
 from mobile_app.widgets.surface import Card, Notice, Page
 from mobile_app.widgets.text import Words
+
+_WAYS = (
+    ("consents", "handshake-outline"),
+    ("who_saw", "eye-outline"),
+    ("links", "link-variant"),
+    ("carers", "account-heart-outline"),
+)
 
 
 class MyDataScreen(Page):
@@ -17,7 +26,7 @@ class MyDataScreen(Page):
     def __init__(
         self,
         export: Export,
-        sending: tuple[bool, Callable[[bool], None]],
+        diary: OpenDiary,
         delete_everything: Callable[[], None],
         wording: Wording,
         frame: Frame,
@@ -40,20 +49,28 @@ class MyDataScreen(Page):
         self._where = Words(text="", role="label", tone="primary")
         take.add_widget(self._where)
         self.add_widget(take)
-        is_sent, allow_sending = sending
-        consent = Card()
-        row = ChoiceRow(label=say("my_data.sending"), detail=say("welcome.consent_detail"), chosen=is_sent)
-        row.bind(on_release=lambda row: self._consent(row, allow_sending))
-        consent.add_widget(row)
-        self.add_widget(consent)
-        self.add_widget(Notice(text=say("my_data.who"), tone="primary", icon="eye-outline"))
+        self._others(diary)
         self._delete = Card()
         self.add_widget(self._delete)
         self._ask_once()
 
-    def _consent(self, row: ChoiceRow, allow_sending: Callable[[bool], None]) -> None:
-        row.chosen = not row.chosen
-        allow_sending(row.chosen)
+    def _others(self, diary: OpenDiary) -> None:
+        """Who may see the diary: decided on the patient's own phone, once it is connected."""
+        say = self.wording.say
+        if Credentials(diary.database).tokens is None:
+            connect = PushButton(kind="soft", icon="hospital-building", label=say("my_data.connect"))
+            connect.bind(on_release=lambda _: self.frame.go("consent"))
+            self.add_widget(connect)
+        elif diary.is_carers:
+            text = say("carers.this_phone", name=diary.patient_name)
+            self.add_widget(Notice(text=text, tone="primary", icon="account-heart-outline"))
+        else:
+            card = Card(spacing="4dp", padding=("14dp", "8dp"))
+            for name, icon in _WAYS:
+                link = RowLink(icon=icon, label=say(f"{name}.title"))
+                link.bind(on_release=lambda _, name=name: self.frame.go(name))
+                card.add_widget(link)
+            self.add_widget(card)
 
     def _write_report(self) -> Path:
         # Pillow's drawing is loaded when a report is wanted, not with the app.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from kivy.uix.gridlayout import GridLayout
 
+from mobile_app.device.ports import Owner
 from mobile_app.locales import Wording
 from mobile_app.screens.frame import Frame
 from mobile_app.state.people import PIN_DIGITS, Lock, People
@@ -84,11 +85,12 @@ class PeopleScreen(Page):
 
 
 class LockScreen(Page):
-    """Asks for the PIN. The way to help stays open."""
+    """Asks for the PIN, or the phone for its owner's finger or face. The way to help stays open."""
 
-    def __init__(self, lock: Lock, wording: Wording, unlocked: Callable[[], None]) -> None:
+    def __init__(self, lock: Lock, owner: Owner, wording: Wording, unlocked: Callable[[], None]) -> None:
         super().__init__(title=wording.say("people.locked"))
         self.lock = lock
+        self.owner = owner
         self.wording = wording
         self._unlocked = unlocked
         self._typed = ""
@@ -105,7 +107,20 @@ class LockScreen(Page):
         back.bind(on_press=lambda _: self._press(""))
         pad.add_widget(back)
         self.add_widget(pad)
+        if owner.can_be_asked():
+            ask = PushButton(kind="soft", icon="fingerprint", label=wording.say("people.owner_button"))
+            ask.bind(on_release=lambda _: self._ask_owner())
+            self.put_at_foot(ask)
         self._show()
+
+    def _ask_owner(self) -> None:
+        say = self.wording.say
+        self.owner.ask(say("people.owner_ask"), say("people.owner_other_way"), self._owner_answered)
+
+    def _owner_answered(self, is_owner: bool) -> None:
+        """May be called on another thread: only hands over, and a refusal leaves the PIN as the way."""
+        if is_owner:
+            self._unlocked()
 
     def _key(self, pad: Pad, key: str) -> None:
         digit = Digit(label=key)

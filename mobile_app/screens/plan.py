@@ -1,13 +1,11 @@
 """The signed plan and the medicines."""
 
-from collections.abc import Callable
-
 from mobile_app.locales import Wording
 from mobile_app.screens.frame import Frame
 from mobile_app.screens.today import StepLine
-from mobile_app.state.medicines import FULL_INHALER_PUFFS, MedicineCard, Medicines
+from mobile_app.state.medicines import FULL_INHALER_PUFFS, MedicineCard, Medicines, NewInhaler
 from mobile_app.state.plan import PlanPage, ZoneOfPlan
-from mobile_app.widgets.press import Choice, PushButton, RowLink
+from mobile_app.widgets.press import Choice, IconButton, PushButton, RowLink
 from mobile_app.widgets.surface import Card, Column, Notice, Page, Row
 from mobile_app.widgets.text import Words
 from mobile_app.widgets.zone_mark import ZoneMark
@@ -38,6 +36,8 @@ class PlanScreen(Page):
             self._news()
             for zone in state.zones:
                 body.add_widget(self._zone(zone))
+            self._lines("plan.prescriptions", state.prescriptions)
+            self._lines("plan.reminders", state.reminders)
             about = Card()
             for line in (state.best_line, state.signed_line, state.review_line):
                 if line:
@@ -48,6 +48,18 @@ class PlanScreen(Page):
         link.bind(on_release=lambda _: self.frame.go("medicines"))
         medicines.add_widget(link)
         body.add_widget(medicines)
+
+    def _lines(self, title: str, lines: list[tuple[str, str]]) -> None:
+        if not lines:
+            return
+        card = Card(spacing="8dp")
+        card.add_widget(Words(text=self.wording.say(title), role="title"))
+        for head, text in lines:
+            line = Column(spacing="2dp")
+            line.add_widget(Words(text=head, role="strong"))
+            line.add_widget(Words(text=text, role="label", tone="soft"))
+            card.add_widget(line)
+        self.ids.body.add_widget(card)
 
     def _news(self) -> None:
         state, say = self.state, self.wording.say
@@ -147,18 +159,49 @@ class TechniqueScreen(Page):
 
 
 class NewInhalerScreen(Page):
-    """How many puffs a new inhaler has."""
+    """How many puffs a new inhaler has and until when it is good."""
 
-    def __init__(self, name: str, start: Callable[[int], None], wording: Wording, frame: Frame) -> None:
+    def __init__(self, state: NewInhaler, wording: Wording, frame: Frame) -> None:
         super().__init__(title=wording.say("medicines.start_new"))
-        self.add_widget(Words(text=name, role="strong"))
-        self.add_widget(Words(text=wording.say("medicines.how_full"), tone="soft"))
+        self.state = state
+        self.wording = wording
+        self.frame = frame
+        say = wording.say
+        self.add_widget(Words(text=state.inhaler.name, role="strong"))
+        self.add_widget(Words(text=say("medicines.how_full"), tone="soft"))
+        self._choices = {}
         for puffs in FULL_INHALER_PUFFS:
-            choice = Choice(label=wording.say("puffs.puffs", count=puffs))
-            choice.bind(on_release=lambda _, puffs=puffs: self._start(start, puffs, wording, frame))
+            choice = Choice(label=say("puffs.puffs", count=puffs))
+            choice.bind(on_release=lambda _, puffs=puffs: state.choose(puffs))
+            self._choices[puffs] = choice
             self.add_widget(choice)
+        expiry = Card()
+        expiry.add_widget(Words(text=say("medicines.expiry"), role="strong"))
+        row = Row()
+        self._month = Words(text="", role="strong", halign="center", pos_hint={"center_y": 0.5})
+        for icon, months in (("minus", -1), ("plus", 1)):
+            step = IconButton(icon=icon, ground="sunken", size=("56dp", "56dp"), pos_hint={"center_y": 0.5})
+            step.bind(on_release=lambda _, months=months: state.move_expiry(months))
+            row.add_widget(step)
+            if months < 0:
+                row.add_widget(self._month)
+        expiry.add_widget(row)
+        self.add_widget(expiry)
+        begin = PushButton(icon="check", label=say("medicines.begin"))
+        begin.bind(on_release=lambda _: self._begin())
+        self.put_at_foot(begin)
+        state.on_change = self.fill
+        self.fill()
 
-    def _start(self, start: Callable[[int], None], puffs: int, wording: Wording, frame: Frame) -> None:
-        start(puffs)
-        frame.back()
-        frame.toast(wording.say("form.saved"))
+    def fill(self) -> None:
+        """Shows what is chosen."""
+        for puffs, choice in self._choices.items():
+            choice.chosen = puffs == self.state.puffs
+        self._month.text = self.state.expiry_words
+
+    def _begin(self) -> None:
+        if self.state.begin():
+            self.frame.back()
+            self.frame.toast(self.wording.say("form.saved"))
+        else:
+            self.frame.toast(self.wording.say("medicines.how_full_missing"))

@@ -6,13 +6,22 @@ from mobile_app.widgets.press import PushButton
 from mobile_app.widgets.surface import Card, Notice, Page
 from mobile_app.widgets.text import Words
 
+# Manufacturers whose own battery saving comes on top of Android's, with the names that their phones give.
+_MAKERS = {
+    "samsung": ("samsung",),
+    "xiaomi": ("xiaomi", "redmi", "poco"),
+    "huawei": ("huawei", "honor"),
+    "oppo": ("oppo", "oneplus", "realme"),
+}
+
 
 class ReliabilityScreen(Page):
     """One card a check; looked at anew each time the page comes into view."""
 
-    def __init__(self, reliability: Reliability, wording: Wording) -> None:
+    def __init__(self, reliability: Reliability, maker: str, wording: Wording) -> None:
         super().__init__(title=wording.say("reliability.title"))
         self.reliability = reliability
+        self.maker = maker
         self.wording = wording
 
     def shown(self) -> None:
@@ -30,7 +39,15 @@ class ReliabilityScreen(Page):
                 continue
             card = Card(ground="yellow_soft")
             card.add_widget(Words(text=say(f"reliability.{check.code}"), tone="on_yellow_soft"))
+            card.add_widget(Words(text=say("reliability.how"), role="label", tone="on_yellow_soft"))
+            card.add_widget(Words(text=self._steps(check.code), role="label", tone="on_yellow_soft"))
             allow = PushButton(kind="soft", icon="cog-outline", label=say("reliability.open"))
             allow.bind(on_release=lambda _, code=check.code: self.reliability.open_settings(code))
             card.add_widget(allow)
             body.add_widget(card)
+
+    def _steps(self, code: str) -> str:
+        """The way through this manufacturer's settings, where it is another than Android's own."""
+        brand = next((brand for brand, makers in _MAKERS.items() if self.maker in makers), "")
+        key = f"reliability.{code}_steps_{brand}"
+        return self.wording.say(key if self.wording.knows(key) else f"reliability.{code}_steps")

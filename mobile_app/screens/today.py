@@ -162,7 +162,7 @@ class TodayScreen(Page):
             kind="danger_soft" if card.ceiling else "warm",
         )
         view.ids.action.bind(
-            on_release=lambda _: self.frame.toast(self.state.log_puff(card.inhaler.id), self.state.undo)
+            on_release=lambda _: self.frame.toast(self.state.log_puff(card.inhaler.id), self.state.take_back)
         )
         self._add_inhaler(view)
 
@@ -179,7 +179,9 @@ class TodayScreen(Page):
             icon="calendar-check",
             is_done=card.complete,
         )
-        view.ids.action.bind(on_release=lambda _: self.frame.toast(self.state.take_dose(card.inhaler), self.state.undo))
+        view.ids.action.bind(
+            on_release=lambda _: self.frame.toast(self.state.take_dose(card.inhaler), self.state.take_back)
+        )
         self._add_inhaler(view)
 
     def _check_in(self) -> None:
@@ -188,7 +190,7 @@ class TodayScreen(Page):
             view.remove_widget(view.ids.answers)
         else:
             view.remove_widget(view.ids.answered)
-            view.ids.fine.bind(on_release=lambda _: self.frame.toast(self.state.feel_fine(), self.state.undo))
+            view.ids.fine.bind(on_release=lambda _: self.frame.toast(self.state.feel_fine(), self.state.take_back))
             view.ids.some.bind(on_release=lambda _: self.frame.go("symptoms"))
         self.ids.body.add_widget(view)
 

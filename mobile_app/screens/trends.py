@@ -25,8 +25,9 @@ class TrendsScreen(Page):
             choice.bind(on_release=lambda _, days=days: state.show(days))
             self._ranges[days] = choice
             self.ids.ranges.add_widget(choice)
-        for name in ("peak_flow", "puffs", "symptoms", "doses"):
+        for name in ("peak_flow", "puffs", "symptoms", "doses", "triggers"):
             self.ids[name].on_read = state.touch
+        self.ids.precursors.bind(on_release=lambda _: frame.go("precursors"))
         state.on_change = self.fill
 
     def shown(self) -> None:
@@ -42,7 +43,8 @@ class TrendsScreen(Page):
         if state.touched:
             return
         attacks = say("trends.attacks", count=len(state.attacks)) if state.attacks else ""
-        self.ids.summary.text = " ".join(part for part in (state.summary, attacks) if part)
+        plans = say("trends.plan_changes", count=state.new_plans) if state.new_plans else ""
+        self.ids.summary.text = " ".join(part for part in (state.summary, attacks, plans) if part)
         axis = self._axis()
         best = state.plan_spans[-1].personal_best_litres_per_min if state.plan_spans else 0
         self.ids.peak_flow.show(
@@ -52,10 +54,14 @@ class TrendsScreen(Page):
             state.range_days,
             axis,
             say("trends.personal_best", value=best),
+            lambda version: say("trends.plan_version", version=version),
         )
         self.ids.puffs.show(state.puffs, axis, 4, "primary")
         self.ids.symptoms.show(state.symptoms, axis, 3, "on_warm_soft")
         self.ids.doses.show(state.adherence, axis, 100, "green")
+        rows = state.trigger_rows
+        self.ids.no_triggers.text = "" if rows else say("trends.no_triggers")
+        self.ids.triggers.show(rows, state.trigger_days, state.range_days, axis)
 
     def _axis(self) -> list[AxisDay]:
         state = self.state

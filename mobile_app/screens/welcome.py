@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from mobile_app.data.consents import PURPOSES
 from mobile_app.locales import LANGUAGES, Wording
 from mobile_app.screens.frame import Frame
 from mobile_app.widgets.breath_mark import BreathMark
@@ -48,18 +49,21 @@ class IntendedUseScreen(Page):
 
 
 class ConsentScreen(Page):
-    """Whether the diary goes to the clinic: nothing is ticked beforehand."""
+    """What the patient agrees to, one by one: nothing is ticked beforehand."""
 
-    def __init__(self, wording: Wording, agreed: Callable[[bool], None]) -> None:
+    def __init__(self, wording: Wording, agreed: Callable[[set[str]], None]) -> None:
         super().__init__(title=wording.say("welcome.consent_title"))
         say = wording.say
         self.add_widget(Words(text=say("welcome.consent_why"), tone="soft"))
         card = Card()
-        self._row = ChoiceRow(label=say("welcome.consent_send"), detail=say("welcome.consent_detail"))
-        self._row.bind(on_release=lambda row: setattr(row, "chosen", not row.chosen))
-        card.add_widget(self._row)
+        rows = {}
+        for purpose in PURPOSES:
+            row = ChoiceRow(label=say(f"consents.{purpose}"), detail=say(f"consents.{purpose}_detail"))
+            row.bind(on_release=lambda row: setattr(row, "chosen", not row.chosen))
+            rows[purpose] = row
+            card.add_widget(row)
         self.add_widget(card)
         self.add_widget(Notice(text=say("welcome.consent_free"), tone="primary", icon="lock-outline"))
         onward = PushButton(label=say("welcome.onward"))
-        onward.bind(on_release=lambda _: agreed(self._row.chosen))
+        onward.bind(on_release=lambda _: agreed({purpose for purpose, row in rows.items() if row.chosen}))
         self.put_at_foot(onward)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from mobile_app.data.clinic import Inhaler
+from mobile_app.locales import Wording
 from mobile_app.state.doses import ceiling, puffs_on_day
 from mobile_app.state.open_diary import OpenDiary
 
@@ -12,6 +13,15 @@ from mobile_app.state.open_diary import OpenDiary
 TECHNIQUE_STEPS = {"pmdi": 7, "pmdi_spacer": 6, "dpi": 6, "soft_mist": 6}
 FULL_INHALER_PUFFS = (30, 60, 120, 200)
 _REFILL_BELOW_DAYS = 7
+_WARN_BEFORE_EXPIRY_DAYS = 30
+_MOST_MONTHS_AHEAD = 48
+# What is loaded differently, by the inhaler's name; everything else about a powder inhaler is the same.
+_LOADED_BY = {
+    "turbuhaler": ("turbuhaler", "turbohaler"),
+    "diskus": ("diskus", "accuhaler", "seretide"),
+    "ellipta": ("ellipta", "nexthaler"),
+    "capsule": ("breezhaler", "handihaler", "aerolizer", "zonda"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,8 @@ class Medicines:
                     today=say("today.puffs_today", count=puffs) if puffs else say("today.no_puffs_today"),
                     ceiling=ceiling(inhaler, puffs),
                     left=self._left(left, inhaler),
-                    needs_refill=left is not None and left <= self._refill_below(inhaler),
+                    needs_refill=self._expires_soon(inhaler.id)
+                    or (left is not None and left <= self._refill_below(inhaler)),
                 )
             )
         return cards
@@ -75,12 +86,25 @@ class Medicines:
         if left is None:
             return say("medicines.left_unknown")
         key = "medicines.left_refill" if left <= self._refill_below(inhaler) else "medicines.left"
-        expired = self._expired(inhaler.id)
-        return say(key, count=left) + (f" {say('medicines.expired')}" if expired else "")
+        return " ".join(part for part in (say(key, count=left), self._expiry(inhaler.id)) if part)
 
-    def _expired(self, inhaler_id: str) -> bool:
-        expires_on = self._stock(inhaler_id).get("expires_on")
-        return expires_on is not None and date.fromisoformat(expires_on) < self._diary.today()
+    def expires_on(self, inhaler_id: str) -> date | None:
+        """The last day on which the inhaler in use is good; None when that was never said."""
+        kept = self._stock(inhaler_id).get("expires_on")
+        return None if kept is None else date.fromisoformat(kept)
+
+    def _expires_soon(self, inhaler_id: str) -> bool:
+        last = self.expires_on(inhaler_id)
+        return last is not None and last <= self._diary.today() + timedelta(days=_WARN_BEFORE_EXPIRY_DAYS)
+
+    def _expiry(self, inhaler_id: str) -> str:
+        last = self.expires_on(inhaler_id)
+        if last is None:
+            return ""
+        if last < self._diary.today():
+            return self._diary.wording.say("medicines.expired")
+        key = "medicines.expires_soon" if self._expires_soon(inhaler_id) else "medicines.expires"
+        return self._diary.wording.say(key, month=month_words(last, self._diary.wording))
 
     def _stock(self, inhaler_id: str) -> dict[str, str]:
         stocks: dict[str, dict[str, str]] = self._diary.database.setting("stocks", {})
@@ -117,7 +141,62 @@ class Medicines:
         kind = technique_kind(inhaler.device)
         if kind is None:
             return [say("technique.unknown")]
-        return [say(f"technique.{kind}_{step}") for step in range(1, TECHNIQUE_STEPS[kind] + 1)]
+        steps = [say(f"technique.{kind}_{step}") for step in range(1, TECHNIQUE_STEPS[kind] + 1)]
+        name = f"{inhaler.name} {inhaler.device}".lower()
+        loaded = next((how for how, names in _LOADED_BY.items() if any(one in name for one in names)), None)
+        if kind == "dpi" and loaded is not None:
+            steps[0] = say(f"technique.load_{loaded}")
+        return steps
+
+
+class NewInhaler:
+    """A full inhaler that is about to be begun: its puffs, and the month printed on it."""
+
+    def __init__(self, diary: OpenDiary, inhaler: Inhaler) -> None:
+        self._diary = diary
+        self.inhaler = inhaler
+        self.puffs: int | None = None
+        self.expires_on: date | None = None
+        self.on_change: Callable[[], None] = lambda: None
+
+    def choose(self, puffs: int) -> None:
+        """One of FULL_INHALER_PUFFS."""
+        self.puffs = puffs
+        self.on_change()
+
+    def move_expiry(self, months: int) -> None:
+        """A month later or earlier; the first step begins a year from now. Never before this month."""
+        today = self._diary.today()
+        if self.expires_on is None:
+            ahead = 12
+        else:
+            ahead = (self.expires_on.year - today.year) * 12 + self.expires_on.month - today.month + months
+        self.expires_on = _last_day_of_month(today, min(max(ahead, 0), _MOST_MONTHS_AHEAD))
+        self.on_change()
+
+    @property
+    def expiry_words(self) -> str:
+        """The month, or that it was not said."""
+        if self.expires_on is None:
+            return self._diary.wording.say("medicines.no_expiry")
+        return month_words(self.expires_on, self._diary.wording)
+
+    def begin(self) -> bool:
+        """Begins it now; False without its puffs."""
+        if self.puffs is None:
+            return False
+        Medicines(self._diary).start_new(self.inhaler.id, self.puffs, self.expires_on)
+        return True
+
+
+def month_words(day: date, wording: Wording) -> str:
+    """A month and its year."""
+    return wording.say("medicines.month", month=wording.say(f"calendar.month_{day.month}"), year=day.year)
+
+
+def _last_day_of_month(today: date, months_ahead: int) -> date:
+    months = today.year * 12 + today.month - 1 + months_ahead + 1
+    return date(months // 12, months % 12 + 1, 1) - timedelta(days=1)
 
 
 def technique_kind(device: str) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from mobile_app.data.clinic import Clinic
+from mobile_app.data.credentials import Credentials
 from mobile_app.data.database import PhoneDatabase
 from mobile_app.data.entries import Body, Entry, Moment, moment_at
 from mobile_app.data.journal import Journal
@@ -24,6 +25,17 @@ class OpenDiary:
     def __post_init__(self) -> None:
         self.journal = Journal(self.database)
         self.clinic = Clinic(self.database)
+
+    @property
+    def is_carers(self) -> bool:
+        """Whether this phone is a carer's: it may write, and not correct or delete."""
+        return Credentials(self.database).is_carer
+
+    @property
+    def patient_name(self) -> str:
+        """Whose diary it is, as the clinic writes it."""
+        profile = self.clinic.profile()
+        return profile.display_name if profile and profile.display_name else self.wording.say("carers.somebody")
 
     @property
     def day_starts_at_hour(self) -> int:

@@ -83,9 +83,23 @@ class PlanPage:
         return [ZoneOfPlan(zone, say(f"zone.{zone}"), limits[zone], self.plan.instructions[zone]) for zone in ZONES]
 
     @property
+    def prescriptions(self) -> list[tuple[str, str]]:
+        """Each medicine's name and how to use it."""
+        return [] if self.plan is None else [(one.name, one.text) for one in self.plan.prescriptions]
+
+    @property
+    def reminders(self) -> list[tuple[str, str]]:
+        """Times of the patient's own clock, and what for."""
+        return [] if self.plan is None else sorted((one.at, one.text) for one in self.plan.reminders)
+
+    @property
     def differences(self) -> list[str]:
         """What is new against the plan before, in words; empty when there is none before or nothing changed."""
-        if self.plan is None or self._before is None:
+        if self.plan is None:
+            return []
+        if self.plan.difference:
+            return list(self.plan.difference)
+        if self._before is None:
             return []
         say, plan, before = self._diary.wording.say, self.plan, self._before
         # The clinic's own words, which name the medicines, hold against the version right before this one.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from mobile_app.data.consents import Consents
 from mobile_app.data.credentials import Credentials
 from mobile_app.data.sync import SyncReport
 from mobile_app.state.open_diary import OpenDiary
@@ -25,6 +26,7 @@ class SyncTruth:
     def __init__(self, diary: OpenDiary) -> None:
         self._diary = diary
         self._credentials = Credentials(diary.database)
+        self._consents = Consents(diary.database)
         self.busy = False
         self.problem: str | None = None
         self.on_change: Callable[[], None] = lambda: None
@@ -43,7 +45,7 @@ class SyncTruth:
     def now(self) -> Truth:
         """What is true now."""
         say = self._diary.wording.say
-        if self._credentials.tokens is not None and not self._credentials.may_send:
+        if self._credentials.tokens is not None and not self._consents.may_send:
             return Truth("alone", say("sync.not_agreed"))
         if self._credentials.tokens is None:
             problem = "waiting_sign_in_lost" if self._credentials.patient_id else "alone"

@@ -149,8 +149,11 @@ class Today:
 
     @property
     def news(self) -> list[News]:
-        """An unread plan, and the clinic's open messages, the most serious first."""
+        """Whom a carer helps, an unread plan, and the clinic's open messages, the most serious first."""
         news = []
+        if self._diary.is_carers:
+            text = self._diary.wording.say("carers.this_phone", name=self._diary.patient_name)
+            news.append(News(text, "primary", "account-heart-outline", None))
         plan_page = PlanPage(self._diary)
         if plan_page.plan is not None and plan_page.is_unread:
             text = self._diary.wording.say("plan.new_short", doctor=plan_page.plan.signed_by)
@@ -277,6 +280,11 @@ class Today:
         self._undoable = self._diary.record("symptoms", body)
         self.refresh()
         return self._diary.wording.say("today.check_in_kept")
+
+    @property
+    def take_back(self) -> Callable[[], None] | None:
+        """The way to take the last tap back; a carer's phone has none."""
+        return None if self._diary.is_carers else self.undo
 
     def undo(self) -> None:
         """Takes the last tap back."""

@@ -13,6 +13,8 @@ from mobile_app.state.open_diary import OpenDiary
 
 RANGES_DAYS = (7, 30, 90, 365)
 _DAYS_AT_ONCE = 31
+_KINDS = ("peak_flow", "symptoms", "inhaler_use", "attack", "trigger")
+_MOST_TRIGGER_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,11 @@ class Reading:
 class PlanSpan:
     """The days over which one plan's thresholds hold."""
 
+    version: int
     from_day: float
     to_day: float
+    is_new: bool
+    """Whether it was signed within the time shown."""
     personal_best_litres_per_min: int
     yellow_below_litres_per_min: int
     red_below_litres_per_min: int
@@ -47,6 +52,27 @@ class DayBar:
 
     at_day: int
     value: float | None
+    tell: Callable[[], str]
+
+    @property
+    def words(self) -> str:
+        """The day in words, made when it is touched."""
+        return self.tell()
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerRow:
+    """The days on which one trigger was written."""
+
+    words: str
+    days: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerDay:
+    """All triggers of one day, for reading by touch."""
+
+    at_day: float
     tell: Callable[[], str]
 
     @property
@@ -98,18 +124,21 @@ class Trends:
         self.days_written = 0
         self.readings: list[Reading] = []
         self.attacks: list[float] = []
+        self._triggers: dict[str, set[date]] = {}
         self.puffs: list[DayBar] = []
         self.symptoms: list[DayBar] = []
         self.adherence: list[DayBar] = []
 
     def _read(self, first: date, last: date) -> None:
         by_day: dict[date, list[KeptEntry]] = {}
-        for kept in self._diary.journal.between(first, last, ("peak_flow", "symptoms", "inhaler_use", "attack")):
+        for kept in self._diary.journal.between(first, last, _KINDS):
             by_day.setdefault(kept.entry.moment.local_date, []).append(kept)
             if kept.entry.kind == "peak_flow":
                 self.readings.append(self._reading(kept))
             elif kept.entry.kind == "attack":
                 self.attacks.append(self._position(kept.entry.moment.local_date, kept.entry.moment.local))
+            elif kept.entry.kind == "trigger" and kept.entry.value["trigger"] != "none":
+                self._triggers.setdefault(kept.entry.value["trigger"], set()).add(kept.entry.moment.local_date)
         self.days_written += len(by_day)
         for number in range((last - first).days + 1):
             day = first + timedelta(days=number)
@@ -123,6 +152,32 @@ class Trends:
         if not entries or not self._doses_expected:
             return None
         return 100 * sum(doses_taken(entries, inhaler) for inhaler in self._controllers) / self._doses_expected
+
+    @property
+    def trigger_rows(self) -> list[TriggerRow]:
+        """The triggers written most often, at most five, the most frequent first."""
+        often = sorted(self._triggers.items(), key=lambda item: (-len(item[1]), item[0]))[:_MOST_TRIGGER_ROWS]
+        say = self._diary.wording.say
+        return [
+            TriggerRow(say(f"trigger.{trigger}"), sorted(self._position(day) for day in days))
+            for trigger, days in often
+        ]
+
+    @property
+    def trigger_days(self) -> list[TriggerDay]:
+        """Each day with any trigger."""
+        days = sorted({day for one in self._triggers.values() for day in one})
+        return [TriggerDay(self._position(day), partial(self._tell_triggers, day)) for day in days]
+
+    def _tell_triggers(self, day: date) -> str:
+        wording = self._diary.wording
+        names = [wording.say(f"trigger.{trigger}") for trigger, days in sorted(self._triggers.items()) if day in days]
+        return wording.say("trends.trigger_on", day=wording.day(day, self.last_day), names=", ".join(names))
+
+    @property
+    def new_plans(self) -> int:
+        """How many plans were signed within the time shown."""
+        return sum(span.is_new for span in self.plan_spans)
 
     @property
     def is_empty(self) -> bool:
@@ -163,15 +218,18 @@ class Trends:
         spans: list[PlanSpan] = []
         end = float(self.range_days)
         for plan in newest_first:
-            start = max(self._signed_position(plan), 0.0)
+            signed = self._signed_position(plan)
+            start = max(signed, 0.0)
             # The oldest plan this phone knows also stands for the days before it: better than a chart without zones.
             if plan is newest_first[-1]:
                 start = 0.0
             if start < end:
                 spans.append(
                     PlanSpan(
+                        plan.version,
                         start,
                         end,
+                        0.0 < signed <= self.range_days,
                         plan.personal_best_litres_per_min,
                         plan.yellow_below_litres_per_min,
                         plan.red_below_litres_per_min,

@@ -10,7 +10,7 @@ from kivy.graphics import Color, Ellipse, Line, Mesh, Point, Rectangle, RoundedR
 from kivy.metrics import dp
 from kivy.uix.widget import Widget
 
-from mobile_app.state.trends import DayBar, PlanSpan, Reading
+from mobile_app.state.trends import DayBar, PlanSpan, Reading, TriggerDay, TriggerRow
 from mobile_app.theme import Colour, look
 
 Box = tuple[float, float, float, float]
@@ -108,6 +108,7 @@ class PeakFlowChart(Chart):
         self.readings: Sequence[Reading] = ()
         self.spans: Sequence[PlanSpan] = ()
         self.best_text = ""
+        self.version_text: Callable[[int], str] = str
         self.attacks: Sequence[float] = ()
         super().__init__(**properties)
 
@@ -119,8 +120,10 @@ class PeakFlowChart(Chart):
         days: int,
         axis: Sequence[AxisDay],
         best_text: str,
+        version_text: Callable[[int], str],
     ) -> None:
-        """Takes new series."""
+        """Takes new series; ``version_text`` names a plan by its version."""
+        self.version_text = version_text
         self.attacks = attacks
         self.readings, self.spans, self.days, self.axis, self.best_text = readings, spans, days, axis, best_text
         self._touched = None
@@ -144,6 +147,9 @@ class PeakFlowChart(Chart):
 
         for span in self.spans:
             self._bands(span, y_of, low, high)
+        for span in self.spans:
+            if span.is_new:
+                self._new_plan(span, height)
         step = 100 if high - low > 250 else 50
         for value in range(int(low // step * step), int(high) + 1, step):
             if value < low:
@@ -171,7 +177,7 @@ class PeakFlowChart(Chart):
             reach[int(reading.at_day)] = min(low, reading.litres_per_min), max(high, reading.litres_per_min)
         Color(*look.colour("ink")[:3], 0.28)
         width = max((self.x_of(1) - self.x_of(0)) * 0.7, 1.0)
-        _boxes(
+        draw_boxes(
             [
                 (self.x_of(day + 0.5) - width / 2, y_of(low), width, max(y_of(high) - y_of(low), 1.0))
                 for day, (low, high) in reach.items()
@@ -189,6 +195,12 @@ class PeakFlowChart(Chart):
         Line(points=[left, best, right, best], width=1, dash_length=5, dash_offset=4)
         if span is self.spans[-1]:
             self.text(self.best_text, right - dp(4), best + dp(9), anchor="right", tone="on_green_soft")
+
+    def _new_plan(self, span: PlanSpan, height: float) -> None:
+        x = self.x_of(span.from_day)
+        Color(*look.colour("primary"))
+        Line(points=[x, self.bottom, x, self.bottom + height], width=dp(1.1))
+        self.text(self.version_text(span.version), x + dp(4), self.bottom + dp(9), anchor="left", tone="primary")
 
     def _line(self, y_of: Callable[[float], float]) -> None:
         Color(*look.colour("ink")[:3], 0.55)
@@ -246,7 +258,7 @@ def _lowest_of_each_day(readings: Sequence[Reading]) -> list[Reading]:
     return list(lowest.values())
 
 
-def _boxes(boxes: Sequence[Box]) -> None:
+def draw_boxes(boxes: Sequence[Box]) -> None:
     """Many plain boxes as one instruction: a year of single ones takes tens of megabytes."""
     vertices: list[float] = []
     indices: list[int] = []
@@ -318,7 +330,7 @@ class DayBars(Chart):
             else:
                 boxes.append(box)
         Color(*look.colour(self.tone))
-        _boxes(boxes)
+        draw_boxes(boxes)
 
     def nearest(self, x: float) -> tuple[int, str] | None:
         """The day at that place."""
@@ -326,3 +338,45 @@ class DayBars(Chart):
             return None
         index = min(range(len(self.bars)), key=lambda one: abs(self.x_of(self.bars[one].at_day + 0.5) - x))
         return index, self.bars[index].words
+
+
+class TriggerChart(Chart):
+    """One row a trigger, one mark a day; the trigger's name stands above its row."""
+
+    ROW_HEIGHT_DP = 40
+
+    def __init__(self, **properties: object) -> None:
+        self.rows: Sequence[TriggerRow] = ()
+        self.marks: Sequence[TriggerDay] = ()
+        super().__init__(size_hint_y=None, **properties)
+
+    def show(self, rows: Sequence[TriggerRow], marks: Sequence[TriggerDay], days: int, axis: Sequence[AxisDay]) -> None:
+        """Takes new rows; the height follows their number."""
+        self.rows, self.marks, self.days, self.axis = rows, marks, days, axis
+        scale = min(look.text_scale, 1.4)
+        self.height = dp(self.ROW_HEIGHT_DP) * scale * len(rows) + dp(30) * scale if rows else 0
+        self._touched = None
+        self.redraw()
+
+    def draw(self) -> None:
+        """The rows from the top, each with a thin line and its marks."""
+        row_height = dp(self.ROW_HEIGHT_DP) * min(look.text_scale, 1.4)
+        side = min(max((self.x_of(1) - self.x_of(0)) * 0.7, dp(2)), dp(9))
+        for number, row in enumerate(self.rows):
+            base = self.top - (number + 1) * row_height + dp(8)
+            self.text(row.words, self.left, base + row_height * 0.55, anchor="left", tone="ink")
+            Color(*look.colour("line"))
+            Line(points=[self.left, base, self.right - dp(6), base], width=1)
+            Color(*look.colour("on_warm_soft"))
+            draw_boxes([(self.x_of(day + 0.5) - side / 2, base - side / 2, side, side) for day in row.days])
+        if self._touched is not None and self._touched < len(self.marks):
+            x = self.x_of(self.marks[self._touched].at_day + 0.5)
+            Color(*look.colour("ink"))
+            Line(points=[x, self.bottom, x, self.top], width=1)
+
+    def nearest(self, x: float) -> tuple[int, str] | None:
+        """The nearest day with a trigger."""
+        if not self.marks:
+            return None
+        index = min(range(len(self.marks)), key=lambda one: abs(self.x_of(self.marks[one].at_day + 0.5) - x))
+        return index, self.marks[index].words

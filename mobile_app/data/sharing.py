@@ -1,0 +1,146 @@
+"""Who saw the diary, links to the report, carers' phones: asked of the server, kept for when there is no network."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from mobile_app.data.database import PhoneDatabase
+from mobile_app.data.entries import instant_from_wire
+from mobile_app.data.server import ServerUnreachable, SoomServer
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Somebody looked at the diary on one of the patient's days. ``role`` is clinician or guest."""
+
+    on: date
+    role: str
+    name: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link to the report. ``address`` is known only to the phone that made it."""
+
+    id: str
+    label: str
+    expires_at: datetime
+    opened_count: int
+    last_opened_at: datetime | None
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherPhone:
+    """A phone on this diary. ``role`` is patient or carer."""
+
+    id: str
+    name: str
+    role: str
+    last_seen_at: datetime | None
+    is_this_phone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CarerCode:
+    """Lets one more phone in; ``link`` is the same for a camera."""
+
+    code: str
+    expires_at: datetime
+    link: str
+
+
+class SharingPapers:
+    """What the server said last, sealed beside the diary."""
+
+    def __init__(self, database: PhoneDatabase) -> None:
+        self._database = database
+
+    def accesses(self) -> list[Access] | None:
+        """Newest first; None before the server was ever asked."""
+        kept = self._database.setting("accesses")
+        if kept is None:
+            return None
+        return [
+            Access(date.fromisoformat(one["on"]), str(one["role"]), str(one["name"]), int(one["times"])) for one in kept
+        ]
+
+    def links(self, now: datetime) -> list[Link]:
+        """Links that still open, newest first."""
+        addresses = self._database.setting("link_addresses", {})
+        found = [
+            Link(
+                id=one["id"],
+                label=one["label"],
+                expires_at=instant_from_wire(one["expires_at"]),
+                opened_count=int(one["opened_count"]),
+                last_opened_at=_instant(one["last_opened_at"]),
+                address=addresses.get(one["id"]),
+            )
+            for one in self._database.setting("links", [])
+        ]
+        return [link for link in found if link.expires_at > now]
+
+    def phones(self) -> list[OtherPhone]:
+        """All phones on this diary, newest first."""
+        return [
+            OtherPhone(one["id"], one["name"], one["role"], _instant(one["last_seen_at"]), bool(one["is_this_phone"]))
+            for one in self._database.setting("phones", [])
+        ]
+
+
+class Sharing:
+    """Asks the server; every call blocks, and raises what SoomServer.ask raises. The answers are kept."""
+
+    def __init__(self, database: PhoneDatabase, server: SoomServer) -> None:
+        self._database = database
+        self._server = server
+
+    def fetch_accesses(self) -> None:
+        """Who saw the diary."""
+        self._keep("accesses", self._server.ask("GET", "/v1/patient/accesses"))
+
+    def fetch_links(self) -> None:
+        """Links that still open."""
+        self._keep("links", self._server.ask("GET", "/v1/patient/links"))
+
+    def make_link(self, label: str, days: int, language: str) -> str:
+        """A new link, kept with its address. Returns its id."""
+        made = self._server.ask("POST", "/v1/patient/links", {"label": label, "days": days, "language": language})
+        with self._database.transaction():
+            addresses = self._database.setting("link_addresses", {})
+            self._database.keep_setting("link_addresses", {**addresses, _part(made, "id"): _part(made, "address")})
+            self._database.keep_setting("links", [made, *self._database.setting("links", [])])
+        return str(made["id"])
+
+    def end_link(self, link_id: str) -> None:
+        """Takes a link back."""
+        self._keep("links", self._server.ask("POST", f"/v1/patient/links/{link_id}/end", {}))
+
+    def make_carer_code(self) -> CarerCode:
+        """A code for a carer's phone; it is not kept."""
+        made = self._server.ask("POST", "/v1/patient/carer-codes", {})
+        return CarerCode(str(_part(made, "code")), instant_from_wire(_part(made, "expires_at")), _part(made, "link"))
+
+    def fetch_phones(self) -> None:
+        """Which phones are on this diary."""
+        self._keep("phones", self._server.ask("GET", "/v1/patient/phones"))
+
+    def remove_carer(self, phone_id: str) -> None:
+        """Shuts a carer's phone out."""
+        self._keep("phones", self._server.ask("POST", f"/v1/patient/phones/{phone_id}/removal", {}))
+
+    def _keep(self, name: str, answer: dict[str, Any]) -> None:
+        self._database.keep_setting(name, _part(answer, name))
+
+
+def _part(answer: dict[str, Any], name: str) -> Any:
+    try:
+        return answer[name]
+    except KeyError as error:
+        raise ServerUnreachable(f"an answer without {name}") from error
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else instant_from_wire(text)

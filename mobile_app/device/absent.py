@@ -1,0 +1,23 @@
+"""What a machine may lack: nobody to ask for a finger, no links that open Soom."""
+
+from collections.abc import Callable
+
+
+class NobodyToAsk:
+    """No check of who holds it; the PIN is the way in."""
+
+    def can_be_asked(self) -> bool:
+        """Never."""
+        return False
+
+    def ask(self, title: str, other_way: str, answer: Callable[[bool], None]) -> None:
+        """Leads to the other way."""
+        answer(False)
+
+
+class NoLinks:
+    """Nothing opens Soom by a link."""
+
+    def opened(self) -> str | None:
+        """Never any."""
+        return None
