@@ -4,15 +4,18 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from backend.accounts import routes as accounts
+from backend.alerts import routes as alert_routes
 from backend.core import health
 from backend.core.clock import Clock, utc_now
 from backend.core.database import connect, database_url, session_maker
 from backend.core.settings import Settings
 from backend.core.web import SecurityHeaders, UnpackGzip, add_error_rendering
-from backend.dashboard import hand_over_pages, hand_over_routes, treatment_pages, treatment_routes
+from backend.dashboard import hand_over_pages, hand_over_routes, snoozing, treatment_pages, treatment_routes
 from backend.dashboard import pages as dashboard_pages
+from backend.dashboard import profile_pages, profile_routes
 from backend.dashboard import routes as dashboard
 from backend.dashboard.error_pages import add_error_pages
+from backend.interchange import routes as interchange
 from backend.sharing import pages as sharing_pages
 from backend.sharing import routes as sharing
 from backend.sync import routes as sync
@@ -35,12 +38,18 @@ def build_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> Fa
     app.include_router(health.router)
     app.include_router(accounts.router)
     app.include_router(sync.router)
+    app.include_router(interchange.router)
     app.include_router(sharing.router)
     app.include_router(dashboard.router)
     app.include_router(treatment_routes.router)
     app.include_router(hand_over_routes.router)
+    app.include_router(profile_routes.router)
+    app.include_router(snoozing.router)
+    app.include_router(snoozing.pages)
+    app.include_router(alert_routes.router)
     app.include_router(dashboard_pages.router)
     app.include_router(hand_over_pages.router)
+    app.include_router(profile_pages.router)
     app.include_router(treatment_pages.router)
     app.include_router(sharing_pages.router)
     app.mount("/static", dashboard_pages.static_files(), name="static")

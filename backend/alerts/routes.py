@@ -13,7 +13,7 @@ from backend.core.database import DatabaseSession
 from backend.notifications import watches
 from backend.notifications.tables import Watch
 
-router = APIRouter(prefix="/v1", tags=["phone"])
+router = APIRouter(prefix="/v1/patient", tags=["phone"])
 
 
 class SnoozeIn(BaseModel):

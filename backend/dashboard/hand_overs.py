@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from backend.accounts.tables import Clinician
 from backend.alerts.tables import Alert
+from backend.dashboard.alert_care import care_of
 from backend.dashboard.schemas import AlertOut, HandOverOut, RunningHandOverOut
 from backend.dashboard.views import alert_out
 from backend.patients import hand_over
@@ -48,7 +49,8 @@ def one_alert_out(session: Session, alert: Alert, language: str) -> AlertOut:
     patient = session.get_one(Patient, alert.patient_id)
     seen_by = session.get(Clinician, alert.acknowledged_by) if alert.acknowledged_by else None
     handed = hand_overs_of(session, [alert]).get(alert.id)
-    return alert_out(alert, patient, seen_by.name if seen_by else None, handed, language)
+    care = care_of(session, [alert], patient.hospital_id, language).get(alert.id)
+    return alert_out(alert, patient, seen_by.name if seen_by else None, handed, language, care)
 
 
 def running_hand_overs(session: Session, clinician: Clinician, *, now: datetime) -> list[RunningHandOverOut]:

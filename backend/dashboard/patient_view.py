@@ -6,16 +6,19 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from backend.accounts.tables import Clinician, Device, EnrolmentCode
 from backend.alerts.tables import Alert, AlertState
 from backend.core.audit import ActorKind, AuditEntry
+from backend.dashboard.alert_care import care_of
 from backend.dashboard.diary_days import diary_days, reading_out
 from backend.dashboard.hand_overs import hand_overs_of
 from backend.dashboard.patient_schemas import (
     AuditEntryOut,
     AuditOut,
+    ConsentEntryOut,
     DiaryDay,
     DiaryOut,
     ForecastsOut,
@@ -23,6 +26,7 @@ from backend.dashboard.patient_schemas import (
     PatientOut,
     PhoneOut,
     PlanOut,
+    PlanSince,
     WeekSummary,
 )
 from backend.dashboard.roster_schemas import PlanLines
@@ -32,7 +36,8 @@ from backend.dashboard.visits import ZONE_FRESH
 from backend.diary.tables import Attack, PeakFlow
 from backend.medication.tables import Inhaler
 from backend.patients.store import care_team
-from backend.patients.tables import Consent, Language, Patient, Purpose, Sex
+from backend.patients.tables import Consent, Language, Patient, Sex
+from backend.plans.store import plan_versions
 from backend.plans.tables import ActionPlan, PlanReceipt
 from backend.risk.store import newest_assessment
 from backend.risk.tables import Assessment
@@ -74,12 +79,14 @@ def patient_and_log(
         ).where(Attack.patient_id == patient.id, col(Attack.deleted).is_(False))
     ).one()
     alerts = alerts_of(session, col(Patient.id) == patient.id, now=now, language=language)
+    ledger = consent_ledger(session, patient.id)
     shown = PatientOut(
         id=patient.id,
         display_name=patient.display_name,
         born_on=patient.born_on,
         sex=Sex(patient.sex),
         height_cm=patient.height_cm,
+        weight_kg=patient.weight_kg,
         language=Language(patient.language),
         time_zone=patient.time_zone,
         treatment_step=patient.treatment_step,
@@ -107,17 +114,31 @@ def patient_and_log(
                 EnrolmentCode.expires_at > now,
             )
         ).one(),
-        consents=[
-            Purpose(purpose)
-            for purpose in session.exec(
-                select(Consent.purpose)
-                .where(Consent.patient_id == patient.id, col(Consent.withdrawn_at).is_(None))
-                .order_by(Consent.purpose)
-            )
-        ],
+        consents=sorted(entry.purpose for entry in ledger if entry.withdrawn_at is None),
+        consent_ledger=ledger,
         care_team=[clinician.name for clinician in care_team(session, patient.id)],
     )
     return shown, log
+
+
+def consent_ledger(session: Session, patient_id: UUID) -> list[ConsentEntryOut]:
+    """Every consent that was given, by purpose, the newest of each first."""
+    giver, withdrawer = aliased(Clinician), aliased(Clinician)
+    found = session.exec(
+        select(Consent, giver.name, withdrawer.name)
+        .join(giver, col(giver.id) == col(Consent.granted_by), isouter=True)
+        .join(withdrawer, col(withdrawer.id) == col(Consent.withdrawn_by), isouter=True)
+        .where(Consent.patient_id == patient_id)
+        .order_by(Consent.purpose, col(Consent.granted_at).desc())
+    )
+    return [
+        ConsentEntryOut(
+            **consent.model_dump(include={"purpose", "text_version", "granted_at", "withdrawn_at"}),
+            granted_by=granted_by,
+            withdrawn_by=withdrawn_by,
+        )
+        for consent, granted_by, withdrawn_by in found
+    ]
 
 
 def week_summary(days: Sequence[DiaryDay]) -> WeekSummary:
@@ -133,15 +154,32 @@ def week_summary(days: Sequence[DiaryDay]) -> WeekSummary:
     )
 
 
-def diary_view(session: Session, patient: Patient, *, first_day: date, last_day: date) -> DiaryOut:
+def diary_view(session: Session, patient: Patient, *, first_day: date, last_day: date, language: str) -> DiaryOut:
     plan = plan_in_force(session, patient.id)
     return DiaryOut(
         first_day=first_day,
         last_day=last_day,
         time_zone=patient.time_zone,
         plan=PlanLines.model_validate(plan.model_dump(include=set(PlanLines.model_fields))) if plan else None,
+        plans=_plans_between(session, patient, first_day, last_day, language),
         days=diary_days(session, patient.id, first_day=first_day, last_day=last_day, plan=plan),
     )
+
+
+def _plans_between(
+    session: Session, patient: Patient, first_day: date, last_day: date, language: str
+) -> list[PlanSince]:
+    zone = ZoneInfo(patient.time_zone)
+    found = [
+        PlanSince(
+            **plan.model_dump(include=set(PlanLines.model_fields)),
+            since=plan.signed_at.astimezone(zone).date(),
+            difference=plan.difference.get(language, []),
+        )
+        for plan in plan_versions(session, patient.id)[::-1]
+    ]
+    until = [following.since for following in found[1:]] + [date.max]
+    return [plan for plan, end in zip(found, until, strict=True) if plan.since <= last_day and end > first_day]
 
 
 def forecasts_view(
@@ -195,8 +233,11 @@ def alerts_of(session: Session, patients: ColumnElement[bool], *, now: datetime,
         .order_by(col(Alert.acknowledged_at).is_not(None), col(Alert.level).desc(), col(Alert.triggered_at).desc())
     ).all()
     handed = hand_overs_of(session, [alert for alert, _, _ in found])
+    # A clinician's patients are all of one hospital.
+    care = care_of(session, [row[0] for row in found], found[0][1].hospital_id, language) if found else {}
     shown: list[AlertOut] = [
-        alert_out(alert, patient, name, handed.get(alert.id), language) for alert, patient, name in found
+        alert_out(alert, patient, name, handed.get(alert.id), language, care.get(alert.id))
+        for alert, patient, name in found
     ]
     ended = [alert for alert in shown if alert.resolved_at is not None]
     return AlertsOut(

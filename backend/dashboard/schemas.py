@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from backend.alerts.rules import Cause, Level
 from backend.alerts.tables import AlertState
+from backend.dashboard.alert_care_schemas import AlertCareOut
 from backend.patients.hand_over import MOST_DAYS
 from backend.patients.tables import Language
 from backend.risk.tables import ForecastStatus, RiskLevel
@@ -152,6 +153,7 @@ class AlertOut(BaseModel):
     hand_over: HandOverOut | None
     resolved_at: datetime | None
     resolved_because: str | None
+    care: AlertCareOut | None = Field(default=None, description="Left out in the roster.")
 
     model_config = ConfigDict(
         json_schema_extra={

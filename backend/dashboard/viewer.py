@@ -24,6 +24,8 @@ from backend.core.settings import Settings
 from backend.dashboard.templating import language_of, page
 from backend.patients.store import end_due_covers, visible_to
 from backend.patients.tables import Patient
+from backend.risk.sites import switches
+from backend.risk.tables import ModelMode
 
 
 class ForeignOrigin(SoomError):
@@ -53,6 +55,9 @@ class Viewer:
             hospital_name=hospital_name,
             unseen_alerts=unseen_alerts,
             worker_seen_at=worker_seen_at,
+            silent_models=[
+                switch for switch in switches(self.session, self.clinician.hospital_id) if switch.mode != ModelMode.ON
+            ],
             worker_silent=worker_seen_at is None or self.now - worker_seen_at > SILENT_AFTER,
             now=self.now,
             **context,
@@ -80,6 +85,7 @@ class Viewer:
                 visible_to(self.clinician),
                 col(Alert.state) != AlertState.RESOLVED.value,
                 col(Alert.acknowledged_at).is_(None),
+                col(Alert.snoozed_until).is_(None),
             )
             .scalar_subquery()
         )

@@ -4,6 +4,7 @@ from typing import Any
 
 from backend.alerts.rules import Cause, Level
 from backend.alerts.tables import Alert, AlertState
+from backend.dashboard.alert_care_schemas import AlertCareOut
 from backend.dashboard.schemas import AlertOut, ForecastOut, HandOverOut, ReasonOut
 from backend.patients.tables import Patient
 from backend.risk.schemas import HORIZON_DAYS
@@ -39,7 +40,12 @@ def forecast_out(assessment: Assessment, language: str) -> ForecastOut:
 
 
 def alert_out(
-    alert: Alert, patient: Patient, acknowledged_by: str | None, handed: HandOverOut | None, language: str
+    alert: Alert,
+    patient: Patient,
+    acknowledged_by: str | None,
+    handed: HandOverOut | None,
+    language: str,
+    care: AlertCareOut | None = None,
 ) -> AlertOut:
     return AlertOut(
         id=alert.id,
@@ -59,4 +65,5 @@ def alert_out(
         hand_over=handed,
         resolved_at=alert.resolved_at,
         resolved_because=alert.resolved_because,
+        care=care,
     )

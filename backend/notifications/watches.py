@@ -37,7 +37,10 @@ def hand_watch(
         raise WatchTooLong
     # Locked, so that two carers cannot hand the watch to each other at the same moment.
     phones = session.exec(
-        select(Device.id).where(Device.patient_id == patient_id).order_by(col(Device.id)).with_for_update()
+        select(Device.id)
+        .where(Device.patient_id == patient_id, col(Device.removed_at).is_(None))
+        .order_by(col(Device.id))
+        .with_for_update()
     ).all()
     resting = running_watches(session, patient_id, now=now)
     if to_device_id == device_id or to_device_id not in phones or to_device_id in {one.device_id for one in resting}:

@@ -63,12 +63,23 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/v1/clinician/patients"): CLINICIANS_MAKE,
     ("GET", "/v1/clinician/patients/{patient_id}"): CARE_TEAM,
     ("GET", "/v1/clinician/patients/{patient_id}/changes"): CARE_TEAM,
+    ("GET", "/v1/clinician/patients/{patient_id}/profile"): CARE_TEAM,
+    # Of a profile that nobody has read.
+    ("POST", "/v1/clinician/patients/{patient_id}/profile"): (401, 401, 404, 401, 409),
+    ("GET", "/v1/clinician/patients/{patient_id}/consents"): CARE_TEAM,
+    ("POST", "/v1/clinician/patients/{patient_id}/consents"): CARE_TEAM,
+    ("GET", "/patients/{patient_id}/profile"): PAGE_OF_CARE_TEAM,
+    ("POST", "/patients/{patient_id}/profile"): (303, 303, 404, 303, 409),
+    ("POST", "/patients/{patient_id}/consents"): (303, 303, 404, 303, 204),
     ("GET", "/v1/clinician/patients/{patient_id}/diary"): CARE_TEAM,
     ("GET", "/v1/clinician/patients/{patient_id}/forecasts"): CARE_TEAM,
     ("GET", "/v1/clinician/patients/{patient_id}/audit"): CARE_TEAM,
     ("GET", "/v1/clinician/patients/{patient_id}/report.pdf"): CARE_TEAM,
     ("GET", "/patients/{patient_id}/report.pdf"): PAGE_OF_CARE_TEAM,
     ("POST", "/v1/clinician/patients/{patient_id}/enrolment-codes"): CARE_TEAM_MAKES,
+    ("GET", "/fhir/metadata"): EVERYONE,
+    ("GET", "/fhir/{resource_type}"): CARE_TEAM,
+    ("GET", "/fhir/{resource_type}/{resource_id}"): CARE_TEAM,
     ("GET", "/v1/clinician/alerts"): CLINICIANS,
     ("POST", "/v1/clinician/alerts/{alert_id}/acknowledge"): CARE_TEAM,
     ("GET", "/"): (303,) * 5,
@@ -115,6 +126,14 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/patients/{patient_id}/treatment/measurements"): (303, 303, 404, 303, 204),
     ("POST", "/patients/{patient_id}/treatment/measurements/withdrawal"): (303, 303, 404, 303, 404),
     ("GET", "/alerts"): PAGE_OF_CLINICIANS,
+    # A red alert cannot be snoozed, by nobody.
+    ("POST", "/v1/patient/alerts/{alert_id}/snooze"): (401, 404, 401, 409, 401),
+    ("POST", "/v1/clinician/alerts/{alert_id}/snooze"): (401, 401, 404, 401, 409),
+    ("POST", "/alerts/{alert_id}/snooze"): (303, 303, 404, 303, 409),
+    ("GET", "/v1/patient/watch"): PHONES,
+    # There is no other phone to hand it to.
+    ("POST", "/v1/patient/watch"): (401, 422, 401, 422, 401),
+    ("DELETE", "/v1/patient/watch"): (401, 204, 401, 204, 401),
     ("POST", "/alerts/{alert_id}/acknowledge"): PAGE_OF_CARE_TEAM,
 }
 
@@ -122,7 +141,13 @@ HAND_OVERS = {
     version + path for version in ("", "/v1/clinician") for path in ("/hand-overs", "/alerts/{alert_id}/hand-over")
 }
 NOBODY = str(uuid.UUID(int=7))
-UNKNOWN = {"hand_over_id": NOBODY, "link_id": NOBODY, "device_id": NOBODY, "token": "a-token-that-nobody-was-given"}
+UNKNOWN = {
+    "hand_over_id": NOBODY,
+    "resource_type": "Patient",
+    "link_id": NOBODY,
+    "device_id": NOBODY,
+    "token": "a-token-that-nobody-was-given",
+}
 DRAFT = PlanDraft.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index]
 
 JSON_BODIES: dict[str, object] = {
@@ -139,6 +164,11 @@ JSON_BODIES: dict[str, object] = {
         "time_zone": "Asia/Seoul",
     },
     "/v1/clinician/alerts/{alert_id}/acknowledge": {"note": "Called."},
+    "/v1/clinician/alerts/{alert_id}/snooze": {"hours": 12},
+    "/v1/patient/alerts/{alert_id}/snooze": {"hours": 12},
+    "/v1/patient/watch": {"to_device_id": NOBODY, "until": "2026-11-21T12:00:00Z"},
+    "/v1/clinician/patients/{patient_id}/profile": {"display_name": "Minji Lee", "profile_change": 0},
+    "/v1/clinician/patients/{patient_id}/consents": {"purpose": "research", "given": True},
     "/v1/clinician/patients/{patient_id}/checks": {"answers": [{"code": "technique", "holds": True}]},
     "/v1/clinician/patients/{patient_id}/plan-draft/check": DRAFT,
     "/v1/clinician/patients/{patient_id}/plans": {"draft": DRAFT, "password": clinic.PASSWORD, "reason": "First."},
@@ -155,6 +185,9 @@ FORM_BODIES: dict[str, dict[str, str]] = {
     "/language": {"language": "ko"},
     "/patients": {"display_name": "A new patient", "sex": "female", "language": "ko", "time_zone": "Asia/Seoul"},
     "/alerts/{alert_id}/acknowledge": {"note": "Called."},
+    "/alerts/{alert_id}/snooze": {"hours": "12"},
+    "/patients/{patient_id}/profile": {"display_name": "Minji Lee", "profile_change": "0"},
+    "/patients/{patient_id}/consents": {"purpose": "research", "given": "true"},
     "/patients/{patient_id}/treatment/checks": {"technique": "yes"},
     "/patients/{patient_id}/treatment/rejection": {"recommendation_id": NOBODY, "reason": "Not now."},
     "/patients/{patient_id}/treatment/verdict": {"plan_version": "1", "verdict": "keep"},
@@ -213,8 +246,10 @@ def body(world: World, path: str, bodies: Mapping[str, Any]) -> Any:
 
 
 def call(world: World, method: str, path: str, caller: str) -> tuple[int, str]:
-    url = path.format(patient_id=world.minji.id, alert_id=world.alert.id, **UNKNOWN)
-    kind = "application/json" if path.startswith("/v1/") else "text/html"
+    url = path.format(patient_id=world.minji.id, alert_id=world.alert.id, resource_id=world.minji.id, **UNKNOWN)
+    kind = "application/json" if path.startswith(("/v1/", "/fhir/")) else "text/html"
+    if path == "/fhir/{resource_type}":
+        url += f"?patient={world.minji.id}"
     world.client.cookies.clear()
     answer = world.client.request(
         method,
@@ -254,7 +289,7 @@ def test_a_writing_request_without_the_csrf_token_is_refused(world: World) -> No
         is_a_phones = path == "/v1/sync" or path.startswith("/v1/patient/")
         if method == "GET" or EXPECTED[method, path] in {(401,) * 5, (404,) * 5} or is_a_phones or path == "/language":
             continue
-        url = path.format(patient_id=world.minji.id, alert_id=world.alert.id, **UNKNOWN)
+        url = path.format(patient_id=world.minji.id, alert_id=world.alert.id, resource_id=world.minji.id, **UNKNOWN)
         answer = world.client.request(
             method, url, headers=cookie, json=JSON_BODIES.get(path), data=FORM_BODIES.get(path), follow_redirects=False
         )
