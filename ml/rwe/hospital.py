@@ -240,4 +240,5 @@ def _curve(days: Float64, event: NDArray[np.bool_], weight: Float64, protocol: P
 
 
 def _rounded(profile: Float64) -> list[float]:
-    return [round(float(value), 4) for value in profile]
+    rounded: list[float] = np.round(profile, 4).tolist()
+    return rounded

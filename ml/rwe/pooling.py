@@ -13,7 +13,8 @@ from ml.rwe.survival import GRID, Z95
 Float64 = NDArray[np.float64]
 # Half of the 95 % point of chi-squared with one degree: how far a profile falls at the ends of the interval.
 DROP95 = float(chi2.ppf(0.95, 1)) / 2
-FINE = np.linspace(GRID[0], GRID[-1], 20_001)
+# Points between two of the grid's at which the maximum and the ends of an interval are looked for.
+STEPS_BETWEEN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,29 @@ def estimate_from_profile(profile: Float64) -> Estimate | None:
     profile = np.asarray(profile, dtype=np.float64)
     if not np.isfinite(profile).all() or np.ptp(profile) < DROP95:
         return None
-    fine = CubicSpline(GRID, profile)(FINE)
-    best = int(np.argmax(fine))
-    inside = np.flatnonzero(fine >= fine[best] - DROP95)
-    first, last = int(inside[0]), int(inside[-1])
-    if first == 0 or last == len(FINE) - 1:
+    top = int(np.argmax(profile))
+    if top in (0, len(GRID) - 1):
         return None
-    low, high = float(FINE[first]), float(FINE[last])
-    return Estimate(float(FINE[best]), (high - low) / (2 * Z95), low, high)
+    curve = CubicSpline(GRID, profile)
+    near = np.linspace(GRID[top - 1], GRID[top + 1], 2 * STEPS_BETWEEN + 1)
+    values = curve(near)
+    best, height = float(near[np.argmax(values)]), float(values.max())
+    below = profile < height - DROP95
+    left, right = np.flatnonzero(below[:top]), np.flatnonzero(below[top:])
+    if not len(left) or not len(right):
+        return None
+    low = _crossing(curve, int(left[-1]), height - DROP95)
+    high = _crossing(curve, top + int(right[0]) - 1, height - DROP95)
+    return Estimate(best, (high - low) / (2 * Z95), low, high)
+
+
+def _crossing(curve: CubicSpline, cell: int, height: float) -> float:
+    """Where the curve crosses `height` between the grid's points `cell` and `cell` + 1."""
+    at = np.linspace(GRID[cell], GRID[cell + 1], STEPS_BETWEEN + 1)
+    above = curve(at) - height
+    place = int(np.argmax(above[:-1] * above[1:] <= 0))
+    share = above[place] / (above[place] - above[place + 1])
+    return float(at[place] + share * (at[place + 1] - at[place]))
 
 
 def pool_fixed(profiles: Sequence[Float64]) -> Estimate | None:

@@ -1,4 +1,4 @@
-"""The chance of the target treatment given all that was recorded before: L1 logistic regression, its penalty validated."""
+"""The chance of the target treatment given what was recorded before: L1 logistic regression, its penalty validated."""
 
 from dataclasses import dataclass
 

@@ -34,13 +34,12 @@ class PartialLikelihood:
         # A set where only one arm is at risk says nothing and costs time.
         both = (self.others > 0) & (self.treated > 0)
         informative = self.treated_events - float(self.size[~both & (self.treated > 0)].sum())
-        rows = np.column_stack([self.others[both], self.treated[both]])
-        unique, inverse = np.unique(rows, axis=0, return_inverse=True)
-        size = np.bincount(inverse.ravel(), weights=self.size[both], minlength=len(unique))
+        others, treated, size = self.others[both], self.treated[both], self.size[both]
+        ratio = np.exp(beta)
         total = beta * informative
-        for start in range(0, len(unique), 4096):
+        for start in range(0, len(size), 4096):
             part = slice(start, start + 4096)
-            total = total - size[part] @ np.log(unique[part, :1] + unique[part, 1:] * np.exp(beta)[None, :])
+            total = total - size[part] @ np.log(others[part, None] + treated[part, None] * ratio[None, :])
         return np.asarray(total)
 
     def estimate(self) -> tuple[float, float] | None:
