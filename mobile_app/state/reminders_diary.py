@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from uuid import NAMESPACE_OID, uuid5
 
 from mobile_app.data.journal import KeptEntry
 from mobile_app.state.open_diary import OpenDiary
 from mobile_app.state.reminders_habit import HISTORY_DAYS
-from mobile_app.state.reminders_schedule import DoseUse, Schedule, diary_day
+from mobile_app.state.reminders_schedule import DoseUse, Occurrence, Schedule, diary_day
 
 # What is logged for an older day no longer changes what became of its reminders.
 LOOKED_BACK_DAYS = 2
@@ -92,13 +93,22 @@ def _dose_use(kept: KeptEntry) -> DoseUse | None:
     if not whole_day and (body.get("purpose") != "maintenance" or not body.get("puffs")):
         return None
     wall = moment.local.replace(tzinfo=None)
-    return DoseUse(str(body["inhaler_id"]).lower(), moment.taken_at, wall, int(body.get("puffs") or 0), whole_day)
+    inhaler_id, puffs = str(body["inhaler_id"]).lower(), int(body.get("puffs") or 0)
+    return DoseUse(inhaler_id, moment.taken_at, wall, puffs, whole_day, kept.entry.id)
+
+
+def answer_id(whose: str, occurrence_id: str) -> str:
+    """The id of the entry that "taken" makes: the same however often and on however many phones it is told."""
+    return str(uuid5(NAMESPACE_OID, f"{whose}:{occurrence_id}:taken"))
 
 
 def done_at(
-    schedule: Schedule, days: Mapping[date, DiaryDay], walls: Mapping[tuple[str, date], datetime]
+    schedule: Schedule, days: Mapping[date, DiaryDay], walls: Mapping[tuple[str, date], datetime], whose: str
 ) -> dict[tuple[str, date], datetime]:
-    """Which reminders of these days need no asking, and since when. ``walls``: when each of their doses is due."""
+    """Which reminders of these days need no asking, and since when.
+
+    walls: when each of their doses is due. whose: as in ``answer_id``.
+    """
     done: dict[tuple[str, date], datetime] = {}
     for day, written in days.items():
         for key, at in written.answered_at.items():
@@ -107,8 +117,12 @@ def done_at(
             uses = [use for use in written.uses if use.inhaler_id == dose.inhaler_id]
             if not uses:
                 continue
-            due = [walls.get((dose.key(slot), day)) for slot in range(len(dose.minutes))]
-            planned = [wall or schedule.wall(day, dose.minutes[slot]) for slot, wall in enumerate(due)]
-            for slot, use in schedule.slots_taken(dose, planned, uses).items():
+            slots = range(len(dose.minutes))
+            planned = [walls.get((dose.key(slot), day)) or schedule.wall(day, dose.minutes[slot]) for slot in slots]
+            by_id = {use.entry_id: use for use in uses}
+            answers = [answer_id(whose, Occurrence(dose.key(slot), day, planned[slot]).id) for slot in slots]
+            told = {slot: by_id[answer] for slot, answer in enumerate(answers) if answer in by_id}
+            spare = [use for use in uses if use.entry_id not in answers]
+            for slot, use in schedule.slots_taken(dose, planned, spare, told).items():
                 done[dose.key(slot), day] = use.taken_at
     return done

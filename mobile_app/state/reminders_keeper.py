@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from uuid import NAMESPACE_OID, uuid5
 from zoneinfo import ZoneInfo
 
 from mobile_app.data.credentials import Credentials
@@ -15,7 +14,7 @@ from mobile_app.device.ports import SNOOZES_AT_MOST, Alarm, AlarmNote, Alarms, R
 from mobile_app.device.wall_clock import instant_of
 from mobile_app.state.diary_form import inhaler_use
 from mobile_app.state.open_diary import OpenDiary
-from mobile_app.state.reminders_diary import LOOKED_BACK_DAYS, RemindedDiary, done_at
+from mobile_app.state.reminders_diary import LOOKED_BACK_DAYS, RemindedDiary, answer_id, done_at
 from mobile_app.state.reminders_schedule import (
     HORIZON_DAYS,
     PENDING_AT_MOST,
@@ -208,13 +207,14 @@ class ReminderKeeper:
                 return self._fresh(planned, ZoneInfo(self._diary.clock.time_zone()), self._diary.clock.now())
         raise NoSuchReminder(f"{key} on {local_date}")
 
+    def _whose(self) -> str:
+        return Credentials(self._diary.database).patient_id or self._diary.journal.device_id
+
     def _record_dose(self, row: KeptOccurrence, at: datetime, *, again: bool) -> Entry | None:
-        """The dose as an entry whose id says which reminder it answers, so that it exists once however often and on
-        however many phones it is told. ``again``: also after the person had deleted it."""
+        """The dose as an entry under its answer's id. ``again``: also after the person had deleted it."""
         _, inhaler_id, _ = row.key.split(":")
         inhalations = next((one.inhalations for one in self.schedule().doses if one.inhaler_id == inhaler_id), 1)
-        whose = Credentials(self._diary.database).patient_id or self._diary.journal.device_id
-        entry_id = str(uuid5(NAMESPACE_OID, f"{whose}:{row.id}:taken"))
+        entry_id = answer_id(self._whose(), row.id)
         body, moment = inhaler_use(inhaler_id, inhalations, "maintenance"), self._diary.moment(at)
         entry = self._diary.journal.record_once("inhaler_use", entry_id, body, moment)
         if entry is None and again:
@@ -288,9 +288,9 @@ class ReminderKeeper:
             look.planned = {(one.key, one.local_date): one for one in found}
         walls = {identity: one.wall for identity, one in look.planned.items()}
         walls |= {identity: row.wall for identity, row in look.rows.items()}
-        look.done = done_at(schedule, written, walls)
-        # A logged dose that was deleted again: its reminder is wanted again.
-        if is_brief and any(self._is_taken_back(look, row) for row in look.rows.values()):
+        look.done = done_at(schedule, written, walls, self._whose())
+        # A dose that was logged and deleted, or a clock that was set back: the reminder is wanted again.
+        if is_brief and any(self._is_taken_back(look, row) or _came_back(row, now) for row in look.rows.values()):
             self._diary.database.keep_setting(_ARMED_FOR, None)
             return self._begin()
         self._diary.database.keep_setting(_ARMED_FOR, _digest(armed_for))
@@ -481,6 +481,10 @@ class ReminderKeeper:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _came_back(row: KeptOccurrence, now: datetime) -> bool:
+    return row.state == "missed" and row.cause in _COMES_BACK and row.due_at > now
 
 
 def _may_come(row: KeptOccurrence) -> bool:

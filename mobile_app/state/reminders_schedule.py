@@ -57,6 +57,7 @@ class DoseUse:
     wall: datetime
     puffs: int
     whole_day: bool = False
+    entry_id: str = ""
 
 
 def diary_day(wall: datetime, day_starts_minute: int) -> date:
@@ -177,12 +178,15 @@ class Schedule:
                 due[f"refill:{dose.inhaler_id}"] = evening
         return due
 
-    def slots_taken(self, dose: DailyDose, walls: Sequence[datetime], uses: Iterable[DoseUse]) -> dict[int, DoseUse]:
+    def slots_taken(
+        self, dose: DailyDose, walls: Sequence[datetime], uses: Iterable[DoseUse], told: Mapping[int, DoseUse]
+    ) -> dict[int, DoseUse]:
         """Which of a day's doses were taken, by slot: each use goes to the nearest dose that is still open.
 
-        walls: when each slot is due. uses: the inhaler's uses of that diary day.
+        walls: when each slot is due. uses: the inhaler's uses of that diary day, without those ``told``: taken in
+        answer to a slot's own reminder.
         """
-        filled: dict[int, DoseUse] = {}
+        filled = dict(told)
         for use in sorted(uses, key=lambda one: one.taken_at):
             doses = len(walls) if use.whole_day else max(use.puffs // max(dose.inhalations, 1), 1)
             for _ in range(doses):
