@@ -1,7 +1,6 @@
 """The dashboard's pages. Those that write are called by htmx, which carries the session's CSRF token."""
 
 from collections.abc import Callable
-from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
@@ -27,6 +26,7 @@ from backend.dashboard import patient_view
 from backend.dashboard.enrolment import add_patient, new_code
 from backend.dashboard.hand_overs import one_alert_out
 from backend.dashboard.patient_schemas import PatientIn
+from backend.dashboard.profiles import birth_is_plausible
 from backend.dashboard.roster import SPARKLINE_DAYS, roster
 from backend.dashboard.roster_schemas import Show
 from backend.dashboard.routes import report_answer
@@ -198,6 +198,7 @@ def add_patient_form(
     born_on: Annotated[str, Form()] = "",
     sex: Annotated[str, Form()] = "unknown",
     height_cm: Annotated[str, Form()] = "",
+    weight_kg: Annotated[str, Form()] = "",
     language: Annotated[str, Form()] = "en",
     time_zone: Annotated[str, Form()] = "",
     treatment_step: Annotated[str, Form()] = "",
@@ -208,6 +209,7 @@ def add_patient_form(
         "born_on": born_on,
         "sex": sex,
         "height_cm": height_cm,
+        "weight_kg": weight_kg,
         "language": language,
         "time_zone": time_zone,
         "treatment_step": treatment_step,
@@ -216,7 +218,7 @@ def add_patient_form(
     today = viewer.now.date()
     try:
         asked = PatientIn.model_validate({name: value for name, value in values.items() if value.strip()})
-        problems = {"born_on": "born_on"} if asked.born_on and not _plausible_birth(asked.born_on, today) else {}
+        problems = {"born_on": "born_on"} if asked.born_on and not birth_is_plausible(asked.born_on, today) else {}
     except ValidationError as error:
         problems = {str(problem["loc"][0]): str(problem["loc"][0]) for problem in error.errors()}
     if problems:
@@ -227,10 +229,6 @@ def add_patient_form(
     shown = _code_page(request, viewer, patient)
     shown.headers["HX-Push-Url"] = f"/patients/{patient.id}"
     return shown
-
-
-def _plausible_birth(born_on: date, today: date) -> bool:
-    return born_on <= today and today.year - born_on.year <= 120
 
 
 @router.post("/patients/{patient_id}/enrolment-codes")

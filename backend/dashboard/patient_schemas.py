@@ -68,13 +68,24 @@ class DiaryDay:
     notes: list[str] = field(default_factory=list)
 
 
+class PlanSince(PlanLines):
+    """A signed version from the patient's local day `since` on; `difference` in the caller's language."""
+
+    since: date
+    difference: list[str]
+
+
 class DiaryOut(BaseModel):
-    """Days with any entry between `first_day` and `last_day`, both included, by the patient's own calendar."""
+    """Days with any entry between `first_day` and `last_day`, both included, by the patient's own calendar.
+
+    `plan` is the one in force now; `plans` are those in force within the days, the oldest first.
+    """
 
     first_day: date
     last_day: date
     time_zone: str
     plan: PlanLines | None
+    plans: list[PlanSince]
     days: list[DiaryDay]
 
 
@@ -124,12 +135,52 @@ class WeekSummary(BaseModel):
     days_limited: int | None
 
 
+class ConsentEntryOut(BaseModel):
+    """One line of the ledger. Names are null where the patient decided on the phone, or nobody was noted."""
+
+    purpose: Purpose
+    text_version: str
+    granted_at: datetime
+    granted_by: str | None
+    withdrawn_at: datetime | None
+    withdrawn_by: str | None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "purpose": "research",
+                    "text_version": "2026-11",
+                    "granted_at": "2026-11-20T03:10:00Z",
+                    "granted_by": "Dr Kim",
+                    "withdrawn_at": None,
+                    "withdrawn_by": None,
+                }
+            ]
+        }
+    )
+
+
+class ConsentIn(Strict):
+    """What the patient said, as written down by the caller. `text_version`: the text that the patient read."""
+
+    purpose: Purpose
+    given: bool
+    text_version: Annotated[str, StringConstraints(min_length=1, max_length=40, strip_whitespace=True)] = "2026-11"
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"purpose": "research", "given": True, "text_version": "2026-11"}]},
+    )
+
+
 class PatientOut(BaseModel):
     id: UUID
     display_name: str
     born_on: date | None
     sex: Sex
     height_cm: int | None
+    weight_kg: int | None
     language: Language
     time_zone: str
     treatment_step: int | None
@@ -150,6 +201,7 @@ class PatientOut(BaseModel):
     phones: list[PhoneOut]
     open_code_expires_at: datetime | None
     consents: list[Purpose]
+    consent_ledger: list[ConsentEntryOut]
     care_team: list[str]
 
 
@@ -166,6 +218,7 @@ class PatientIn(Strict):
     born_on: date | None = None
     sex: Sex = Sex.UNKNOWN
     height_cm: Annotated[int, Field(ge=50, le=250)] | None = None
+    weight_kg: Annotated[int, Field(ge=5, le=400)] | None = None
     language: Language = Language.ENGLISH
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Seoul"
     treatment_step: Annotated[int, Field(ge=1, le=5)] | None = None
@@ -180,6 +233,7 @@ class PatientIn(Strict):
                     "born_on": "1992-04-11",
                     "sex": "female",
                     "height_cm": 162,
+                    "weight_kg": 58,
                     "language": "ko",
                     "time_zone": "Asia/Seoul",
                     "treatment_step": 3,
@@ -188,6 +242,21 @@ class PatientIn(Strict):
             ]
         },
     )
+
+
+class ProfileOut(PatientIn):
+    """What is known of the person. `predicted_…` follows from it, null where no equation covers the person."""
+
+    profile_change: int
+    predicted_litres_per_min: int | None = None
+    predicted_by: str | None = None
+    predicted_source: str | None = None
+
+
+class ProfileIn(PatientIn):
+    """The whole profile as it shall be. `profile_change` is the number that came with the one you read."""
+
+    profile_change: Annotated[int, Field(ge=0)]
 
 
 class PatientAdded(BaseModel):

@@ -129,7 +129,7 @@ def consent_ledger(session: Session, patient_id: UUID) -> list[ConsentEntryOut]:
         .join(giver, col(giver.id) == col(Consent.granted_by), isouter=True)
         .join(withdrawer, col(withdrawer.id) == col(Consent.withdrawn_by), isouter=True)
         .where(Consent.patient_id == patient_id)
-        .order_by(Consent.purpose, col(Consent.granted_at).desc())
+        .order_by(Consent.purpose, col(Consent.withdrawn_at).desc().nulls_first())
     )
     return [
         ConsentEntryOut(
@@ -178,8 +178,9 @@ def _plans_between(
         )
         for plan in plan_versions(session, patient.id)[::-1]
     ]
-    until = [following.since for following in found[1:]] + [date.max]
-    return [plan for plan, end in zip(found, until, strict=True) if plan.since <= last_day and end > first_day]
+    ends = [*(following.since for following in found[1:]), date.max]
+    # One end more than plans where there is none.
+    return [plan for plan, end in zip(found, ends, strict=False) if plan.since <= last_day and end > first_day]
 
 
 def forecasts_view(

@@ -26,6 +26,7 @@ from backend.dashboard.patient_schemas import (
     PatientIn,
     PatientOut,
 )
+from backend.dashboard.profiles import birth_is_plausible
 from backend.dashboard.roster import PAGE_SIZE, roster
 from backend.dashboard.roster_schemas import RosterOut, Show
 from backend.dashboard.schemas import AcknowledgeIn, AlertOut, AlertsOut, SignedInOut, SignInIn
@@ -93,7 +94,7 @@ def list_patients(
 @router.post("/patients", status_code=201)
 def add_patient(viewer: CurrentViewer, body: PatientIn) -> PatientAdded:
     today = viewer.now.date()
-    if body.born_on and not today - timedelta(days=120 * 366) <= body.born_on <= today:
+    if body.born_on and not birth_is_plausible(body.born_on, today):
         raise InvalidFields(fields=[FieldError("born_on", "The day of birth must lie in the past.")])
     return PatientAdded(id=enrolment.add_patient(viewer.session, viewer.clinician, body, now=viewer.now).id)
 
@@ -118,7 +119,11 @@ def show_diary(
     """The diary by local day: 90 days if not asked otherwise, three years at most."""
     patient = _opened(viewer, patient_id, "view_diary")
     first_day, last_day = _window(viewer, patient, first_day, last_day)
-    return _json(patient_view.diary_view(viewer.session, patient, first_day=first_day, last_day=last_day))
+    return _json(
+        patient_view.diary_view(
+            viewer.session, patient, first_day=first_day, last_day=last_day, language=viewer.language
+        )
+    )
 
 
 @router.get("/patients/{patient_id}/forecasts", response_model=ForecastsOut)

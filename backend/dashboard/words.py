@@ -149,7 +149,19 @@ class Words:
 
     def chart(self) -> dict[str, str]:
         """The texts that charts.js shows."""
-        keys = ("empty", "failed", "best", "attack", "puffs", "symptoms", "night", "forecast", "nothing")
+        keys = (
+            "empty",
+            "failed",
+            "best",
+            "attack",
+            "puffs",
+            "symptoms",
+            "night",
+            "forecast",
+            "nothing",
+            "plan",
+            "signed",
+        )
         texts = {key: self.t(f"chart.say_{key}") for key in keys}
         zones = {zone: self.t(f"zone.{zone}") for zone in ("green", "yellow", "red")}
         return texts | zones | {"unit": self.t("unit.litres_per_min_bare")}

@@ -1,12 +1,14 @@
 """Adding patients and keeping their consent ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlmodel import Session, col, select
 
+from backend.patients.errors import ProfileChangedMeanwhile
 from backend.patients.store import next_changes
 from backend.patients.tables import Consent, Language, Patient, Purpose, Sex
 
@@ -20,6 +22,7 @@ def add_patient(
     born_on: date | None = None,
     sex: Sex = Sex.UNKNOWN,
     height_cm: int | None = None,
+    weight_kg: int | None = None,
     language: Language = Language.ENGLISH,
     time_zone: str = "Asia/Seoul",
     treatment_step: int | None = None,
@@ -35,6 +38,7 @@ def add_patient(
         born_on=born_on,
         sex=sex.value,
         height_cm=height_cm,
+        weight_kg=weight_kg,
         language=language.value,
         time_zone=time_zone,
         treatment_step=treatment_step,
@@ -49,18 +53,46 @@ def add_patient(
     return patient
 
 
-def grant(session: Session, patient_id: UUID, purpose: Purpose, *, text_version: str, now: datetime) -> None:
-    """Record a consent; granting what is granted changes nothing."""
+def change_profile(session: Session, patient: Patient, changes: Mapping[str, Any], *, seen_change: int) -> list[str]:
+    """Set the named columns; the names of those that were another. The phone pulls the profile anew.
+
+    Raises ProfileChangedMeanwhile when the profile is no longer the one of `seen_change`.
+    """
+    number = next_changes(session, patient.id)
+    session.refresh(patient)
+    if patient.profile_change != seen_change:
+        raise ProfileChangedMeanwhile
+    changed = [name for name, value in changes.items() if getattr(patient, name) != value]
+    for name in changed:
+        setattr(patient, name, changes[name])
+    if changed:
+        patient.profile_change = number
+    session.flush()
+    return changed
+
+
+def grant(
+    session: Session, patient_id: UUID, purpose: Purpose, *, text_version: str, now: datetime, by: UUID | None = None
+) -> None:
+    """Record a consent; granting what is granted changes nothing. `by`: the clinician who wrote it down."""
     if _open_consent(session, patient_id, purpose) is None:
-        session.add(Consent(patient_id=patient_id, purpose=purpose.value, text_version=text_version, granted_at=now))
+        session.add(
+            Consent(
+                patient_id=patient_id,
+                purpose=purpose.value,
+                text_version=text_version,
+                granted_at=now,
+                granted_by=by,
+            )
+        )
         session.flush()
 
 
-def withdraw(session: Session, patient_id: UUID, purpose: Purpose, *, now: datetime) -> None:
+def withdraw(session: Session, patient_id: UUID, purpose: Purpose, *, now: datetime, by: UUID | None = None) -> None:
     """Close the open consent; withdrawing what is not granted changes nothing."""
     consent = _open_consent(session, patient_id, purpose)
     if consent is not None:
-        consent.withdrawn_at = now
+        consent.withdrawn_at, consent.withdrawn_by = now, by
         session.flush()
 
 

@@ -12,7 +12,7 @@ from backend.clinical.ladder import Track, rungs
 from backend.clinical.medicines import Regimen
 from backend.clinical.peak_flow import PeakFlowReading, ZoneThresholds, thresholds_from_personal_best
 from backend.clinical.personal_best import BestBasis, PersonalBest, assess_personal_best
-from backend.clinical.predicted_peak_flow import CannotPredict, Sex, fallback_prediction
+from backend.clinical.predicted_peak_flow import CannotPredict, PredictedPeakFlow, Sex, fallback_prediction
 from backend.diary.tables import PeakFlow
 from backend.medication.schemas import RegimenIn
 from backend.patients.age import age_years
@@ -111,20 +111,21 @@ def _personal_best(
         risen = found is not None and found.litres_per_min > current.litres_per_min
         return current, found.litres_per_min if risen and found is not None else None
     meter = readings[-1].meter if readings else ""
-    predicted = _predicted(session, patient, today)
-    return assess_personal_best(readings, meter, today, None, predicted).best, None
+    predicted = predicted_for(session, patient, today)
+    value = None if predicted is None else predicted.litres_per_min
+    return assess_personal_best(readings, meter, today, None, value).best, None
 
 
-def _predicted(session: Session, patient: Patient, today: date) -> float | None:
+def predicted_for(session: Session, patient: Patient, today: date) -> PredictedPeakFlow | None:
+    """By the equation that covers the person; None where age, height or sex is not known, or none covers them."""
     if patient.born_on is None or patient.height_cm is None or patient.sex not in set(Sex):
         return None
     country = session.get_one(Hospital, patient.hospital_id).country
     years = age_years(patient.born_on, today)
     try:
-        found = fallback_prediction(Sex(patient.sex), years, patient.height_cm, patient.weight_kg, country)
+        return fallback_prediction(Sex(patient.sex), years, patient.height_cm, patient.weight_kg, country)
     except CannotPredict:
         return None
-    return found.litres_per_min
 
 
 def _first_regimen(patient: Patient, today: date) -> Regimen | None:

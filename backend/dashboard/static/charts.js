@@ -61,9 +61,9 @@
     const count = Math.round((toSeconds(diary.last_day) - first) / DAY_SECONDS) + 1;
     const empty = () => new Array(count).fill(null);
     const made = {
-      plan: diary.plan, x: Array.from({ length: count }, (_, row) => first + row * DAY_SECONDS), days: empty(),
+      x: Array.from({ length: count }, (_, row) => first + row * DAY_SECONDS), days: empty(),
       morning: empty(), evening: empty(), puffs: empty(), severity: empty(), night: empty(),
-      probability: empty(), forecasts: empty(), attacks: [],
+      probability: empty(), forecasts: empty(), attacks: [], plans: diary.plans, signed: new Map(),
     };
     const row = (day) => Math.round((toSeconds(day) - first) / DAY_SECONDS);
     for (const day of diary.days) {
@@ -78,6 +78,7 @@
       if (day.night_waking) made.night[at] = 3.55;
       if (day.attacks.length) made.attacks.push(made.x[at]);
     }
+    for (const plan of diary.plans) if (plan.since >= diary.first_day) made.signed.set(row(plan.since), plan);
     for (const forecast of history.forecasts) {
       const at = row(forecast.as_of);
       made.forecasts[at] = forecast;
@@ -125,29 +126,68 @@
     ctx.restore();
   }
 
+  // Each version's zones over the days it was in force; before the first, those of the first, as nothing else is known.
   function drawZones(u) {
-    if (!shown.plan) return;
+    if (!shown.plans.length) return;
     const { ctx, bbox } = u;
+    const right = bbox.left + bbox.width;
     const y = (value) => Math.min(bbox.top + bbox.height, Math.max(bbox.top, u.valToPos(value, "y", true)));
-    const yellow = y(shown.plan.yellow_below_litres_per_min);
-    const red = y(shown.plan.red_below_litres_per_min);
+    const x = (day) => Math.min(right, Math.max(bbox.left, u.valToPos(toSeconds(day) - DAY_SECONDS / 2, "x", true)));
     ctx.save();
-    for (const [name, top, bottom] of [["green", bbox.top, yellow], ["yellow", yellow, red], ["red", red, bbox.top + bbox.height]]) {
-      ctx.fillStyle = colour(`${name}-band`);
-      ctx.fillRect(bbox.left, top, bbox.width, bottom - top);
-    }
-    const best = u.valToPos(shown.plan.personal_best_litres_per_min, "y", true);
-    if (best >= bbox.top) {
+    shown.plans.forEach((plan, place) => {
+      const from = place ? x(plan.since) : bbox.left;
+      const next = shown.plans[place + 1];
+      const to = next ? x(next.since) : right;
+      const yellow = y(plan.yellow_below_litres_per_min);
+      const red = y(plan.red_below_litres_per_min);
+      for (const [name, top, bottom] of [["green", bbox.top, yellow], ["yellow", yellow, red], ["red", red, bbox.top + bbox.height]]) {
+        ctx.fillStyle = colour(`${name}-band`);
+        ctx.fillRect(from, top, to - from, bottom - top);
+      }
+      const best = u.valToPos(plan.personal_best_litres_per_min, "y", true);
+      if (best < bbox.top) return;
       ctx.strokeStyle = ctx.fillStyle = colour("ink-soft");
       ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
       ctx.beginPath();
-      ctx.moveTo(bbox.left, best);
-      ctx.lineTo(bbox.left + bbox.width, best);
+      ctx.moveTo(from, best);
+      ctx.lineTo(to, best);
       ctx.stroke();
       ctx.font = `${Math.round(rem() * 0.72 * devicePixelRatio)}px ${getComputedStyle(document.body).fontFamily}`;
-      ctx.fillText(`${words.best} ${shown.plan.personal_best_litres_per_min}`, bbox.left + 6 * devicePixelRatio, best - 5 * devicePixelRatio);
-    }
+      const said = `${words.best} ${plan.personal_best_litres_per_min}`;
+      if (!next && to - from > ctx.measureText(said).width + 12 * devicePixelRatio) {
+        ctx.fillText(said, from + 6 * devicePixelRatio, best - 5 * devicePixelRatio);
+      }
+    });
     ctx.restore();
+  }
+
+  // A line where a version was signed, with its number on a flag; in the first chart alone, so that flags stay few.
+  function drawPlans(flagged) {
+    return (u) => {
+      const { ctx, bbox } = u;
+      ctx.save();
+      ctx.font = `600 ${Math.round(rem() * 0.72 * devicePixelRatio)}px ${getComputedStyle(document.body).fontFamily}`;
+      for (const [row, plan] of shown.signed) {
+        const x = Math.round(u.valToPos(shown.x[row], "x", true));
+        ctx.strokeStyle = colour("ink");
+        ctx.lineWidth = 1.5 * devicePixelRatio;
+        ctx.beginPath();
+        ctx.moveTo(x, bbox.top);
+        ctx.lineTo(x, bbox.top + bbox.height);
+        ctx.stroke();
+        if (!flagged) continue;
+        const said = words.plan.replace("{version}", plan.version);
+        const width = ctx.measureText(said).width + 10 * devicePixelRatio;
+        const height = rem() * devicePixelRatio;
+        const left = x + width > bbox.left + bbox.width ? x - width : x;
+        ctx.fillStyle = colour("ink");
+        ctx.fillRect(left, bbox.top + bbox.height - height, width, height);
+        ctx.fillStyle = colour("card");
+        ctx.textBaseline = "middle";
+        ctx.fillText(said, left + 5 * devicePixelRatio, bbox.top + bbox.height - height / 2);
+      }
+      ctx.restore();
+    };
   }
 
   function drawDiamonds(u) {
@@ -175,7 +215,7 @@
     const card = colour("card");
     const many = shown.x.length > 200;
     const readings = [...shown.morning, ...shown.evening].filter((value) => value !== null);
-    const lines = shown.plan ? [shown.plan.personal_best_litres_per_min, shown.plan.red_below_litres_per_min] : [];
+    const lines = shown.plans.flatMap((plan) => [plan.personal_best_litres_per_min, plan.red_below_litres_per_min]);
     const low = Math.min(...readings, ...lines);
     const high = Math.max(...readings, ...lines);
     const soft = Math.max(20, 0.12 * (high - low));
@@ -188,16 +228,16 @@
       plot("chart-peak-flow", 250, axes(), [low - soft, high + soft], [shown.x, shown.morning, shown.evening], [
         { stroke: accent, width: many ? 1 : 1.6, spanGaps: false, points: { show: true, size: many ? 3 : 6, fill: accent, stroke: accent } },
         { stroke: accent, width: 0, paths: () => null, points: { show: true, size: many ? 3 : 6, width: 1.5, fill: card, stroke: accent } },
-      ], { drawClear: [drawZones], draw: [drawAttacks] }),
+      ], { drawClear: [drawZones], draw: [drawPlans(true), drawAttacks] }),
       plot("chart-puffs", 96, axes([1, 2, 5, 10, 20, 50]), [0, mostPuffs * 1.08], [shown.x, visible(shown.puffs, mostPuffs / 60)], [
         { fill: colour("accent"), stroke: colour("accent"), width: 0, paths: bars, points: { show: false } },
-      ], { draw: [drawAttacks] }),
+      ], { draw: [drawPlans(false), drawAttacks] }),
       plot("chart-symptoms", 96, axes([1], 3), [0, 4], [shown.x, visible(shown.severity, 0.06)], [
         { fill: colour("line-strong"), stroke: colour("line-strong"), width: 0, paths: bars, points: { show: false } },
-      ], { draw: [drawAttacks, drawDiamonds] }),
+      ], { draw: [drawPlans(false), drawAttacks, drawDiamonds] }),
       plot("chart-forecast", 110, axes([5, 10, 20, 25, 50]), [0, Math.min(100, mostRisk * 1.1)], [shown.x, shown.probability], [
         { stroke: colour("ink"), width: 1.6, spanGaps: false, points: { show: !many, size: 4, fill: colour("ink") } },
-      ], { draw: [drawAttacks] }),
+      ], { draw: [drawPlans(false), drawAttacks] }),
     ];
   }
 
@@ -230,6 +270,8 @@
     if (day?.night_waking) parts.push(words.night);
     if (day?.attacks.length) parts.push(words.attack);
     if (forecast && forecast.probability !== null) parts.push(`${words.forecast}: ${Math.round(100 * forecast.probability)} %`);
+    const plan = shown.signed.get(row);
+    if (plan) parts.push([words.signed.replace("{version}", plan.version), ...plan.difference].join(" "));
     if (!day) parts.push(words.nothing);
     readout.textContent = parts.join(" · ");
   }

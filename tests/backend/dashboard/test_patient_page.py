@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import segno
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
 from backend.accounts.tables import EnrolmentCode
@@ -15,7 +16,7 @@ from backend.core.audit import AuditEntry
 from backend.patients.tables import Patient
 from tests.backend.dashboard.conftest import Desk, counted_statements, signed_in
 from tests.conftest import SettableClock
-from tests.factories import clinic, entries
+from tests.factories import clinic, entries, treatment
 from tests.factories.full_clinic import PEOPLE, full_clinic
 
 SHOWN_CODE = re.compile(r'class="code"[^>]*>([A-Z0-9]{4}-[A-Z0-9]{4})<')  # ids and dates may look like a code
@@ -248,3 +249,21 @@ class TestAlerts:
         clock.now += timedelta(days=31)
         desk = signed_in(desk.client, session, desk.clinic, now=clock.now)
         assert "the patient recovered" not in desk.page("/alerts").text
+
+
+def test_the_diary_names_the_plan_of_each_day_and_what_was_new_in_it(
+    client: TestClient, session: Session, clock: SettableClock
+) -> None:
+    desk = signed_in(client, session, full_clinic(session, now=clock.now, people=(), most_days=1), now=clock.now)
+    doctor, began = desk.clinic.doctor, clock.now - timedelta(days=40)
+    minji = treatment.patient(session, doctor, now=began)
+    treatment.sign(session, minji, doctor, treatment.LOW_ICS, now=began)
+    treatment.sign(session, minji, doctor, treatment.LOW_ICS, now=began + timedelta(days=30), based_on=1, best=480)
+    session.commit()
+    path = f"/v1/clinician/patients/{minji.id}/diary"
+    plans = desk.client.get(path).json()["plans"]
+    assert [(plan["version"], plan["since"]) for plan in plans] == [(1, "2026-10-11"), (2, "2026-11-10")]
+    assert plans[0]["difference"] == []
+    assert any("480" in line for line in plans[1]["difference"])
+    recent = desk.client.get(path, params={"from": "2026-11-12"}).json()["plans"]
+    assert [plan["version"] for plan in recent] == [2]
