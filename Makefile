@@ -30,6 +30,11 @@ mobile_app/node_modules/.installed: mobile_app/package.json mobile_app/package-l
 	@npm ci --prefix mobile_app --no-audit --no-fund --loglevel=error
 	@touch $@
 
+tests/fhir_validator/node_modules/.installed: tests/fhir_validator/package.json tests/fhir_validator/package-lock.json
+	@echo "Installing the FHIR definitions that the tests validate with …"
+	@npm ci --prefix tests/fhir_validator --no-audit --no-fund --loglevel=error
+	@touch $@
+
 assets: setup backend/dashboard/node_modules/.installed mobile_app/node_modules/.installed ## JavaScript and typefaces from npm, put where they are served
 	@$(BIN)/python -m backend.dashboard.assets
 	@$(BIN)/python -m mobile_app.assets
@@ -54,7 +59,7 @@ apk: ## The Android package, in dist (needs buildozer, the Android SDK and NDK, 
 	@$(MAKE) --no-print-directory stage
 	@cd mobile_app && buildozer android debug
 
-test: assets system ## Every test
+test: assets system tests/fhir_validator/node_modules/.installed ## Every test
 	@$(BIN)/pytest -q -n 2 --dist loadfile
 
 check: setup ## Lint, types, import rules
@@ -70,7 +75,7 @@ format: setup ## Put the code into shape
 bench: assets ## Speed, one JSON line a figure (ONLY=prefix for a part)
 	@$(BIN)/python -m tests.figures benchmarks $(if $(ONLY),--only $(ONLY))
 
-evidence: assets ## Every other figure, one JSON line each (ONLY=prefix for a part)
+evidence: assets tests/fhir_validator/node_modules/.installed ## Every other figure, one JSON line each (ONLY=prefix for a part)
 	@$(BIN)/python -m tests.figures evidence $(if $(ONLY),--only $(ONLY))
 
 migrate: setup ## Bring the database of DATABASE_URL (or the embedded one) to the newest schema

@@ -7,6 +7,7 @@ from backend.alerts import tables as alerts
 from backend.core import audit, due, heartbeat
 from backend.dashboard import tables as dashboard
 from backend.diary import tables as diary
+from backend.interchange import tables as interchange
 from backend.measurements import tables as measurements
 from backend.medication import tables as medication
 from backend.notifications import tables as notifications
@@ -25,6 +26,7 @@ TABLE_MODULES = (
     diary,
     due,
     heartbeat,
+    interchange,
     measurements,
     medication,
     notifications,

@@ -1,5 +1,6 @@
 """`soom`: run, migrate, add people, import diaries, and the demonstration."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,17 +12,23 @@ import segno
 import typer
 import uvicorn
 from rich.console import Console
+from rich.progress import track
+from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from backend.accounts import sign_in, tokens
 from backend.accounts.tables import Clinician, Hospital, Role
 from backend.app import build_app
+from backend.core import audit
 from backend.core.clock import utc_now
 from backend.core.database import connect, database_url
 from backend.core.errors import SoomError, StartRefused
 from backend.core.migrations import migrate as migrate_database
 from backend.core.settings import Settings
 from backend.demonstration import run as demonstration
+from backend.interchange.exporting import patients_of, write_bundle
+from backend.interchange.importing import import_resources, read_bundle
+from backend.patients.tables import Patient
 from backend.worker import run_worker
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Soom: personalised asthma care.")
@@ -29,6 +36,8 @@ clinician_app = typer.Typer(no_args_is_help=True, help="Accounts of clinicians."
 patient_app = typer.Typer(no_args_is_help=True, help="Patients and their phones.")
 app.add_typer(clinician_app, name="clinician")
 app.add_typer(patient_app, name="patient")
+export_app = typer.Typer(no_args_is_help=True, help="Give data to other systems.")
+app.add_typer(export_app, name="export")
 screen = Console(stderr=True)
 
 
@@ -123,22 +132,87 @@ def enrolment_code(patient_id: UUID) -> None:
 
 @app.command("import")
 def import_diaries(
-    source: Annotated[str, typer.Argument(help="aamos00: the published AAMOS-00 files.")],
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    source: Annotated[str, typer.Argument(help="fhir: FHIR R4 bundles; aamos00: the published AAMOS-00 files.")],
+    path: Annotated[Path, typer.Argument(exists=True, help="A file, or a folder of files.")],
     clinician: Annotated[str, typer.Option(help="E-mail address of the clinician who will care for the patients.")],
+    patient: Annotated[
+        UUID | None, typer.Option(help="fhir: whose records these are, where the bundle's own numbers are new here.")
+    ] = None,
 ) -> None:
-    """Turn published diaries into patients whose entries go through the public sync endpoint of a running server."""
-    if source != "aamos00":
-        raise stop_with(f"Soom cannot import “{source}”. It knows: aamos00.")
+    """Take in patients' records.
+
+    fhir: each bundle becomes one patient's records, whole or not at all; one JSON line a file says what became of each
+    resource. aamos00: published diaries become patients whose entries go through the endpoint of a running server.
+    """
+    if source not in {"aamos00", "fhir"}:
+        raise stop_with(f"Soom cannot import “{source}”. It knows: aamos00, fhir.")
     settings = Settings()
     engine = connect(database_url(settings))
     with Session(engine) as session:
         doctor = session.exec(select(Clinician).where(Clinician.email == clinician.lower())).first()
     if doctor is None:
         raise stop_with(f"There is no clinician with the address {clinician}; add one with “soom clinician add”.")
-    report = demonstration.import_aamos00_over_http(settings, engine, doctor, folder, screen)
+    if source == "fhir":
+        refused = _import_fhir(engine, doctor, path, patient)
+        engine.dispose()
+        raise typer.Exit(1 if refused else 0)
+    if not path.is_dir():
+        raise stop_with("aamos00 is a folder of files.")
+    report = demonstration.import_aamos00_over_http(settings, engine, doctor, path, screen)
     engine.dispose()
     screen.print(f"{report.patients} patients, {report.rows_accepted} of {report.rows} rows taken.")
+
+
+def _import_fhir(engine: Engine, doctor: Clinician, path: Path, patient_id: UUID | None) -> int:
+    """Each file in a transaction of its own; how many were refused as a whole."""
+    refused = 0
+    for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
+        with Session(engine) as session:
+            try:
+                resources = read_bundle(file.read_bytes())
+                report = import_resources(session, doctor, resources, now=utc_now(), patient_id=patient_id)
+            except SoomError as error:
+                session.rollback()
+                refused += 1
+                typer.echo(json.dumps({"file": file.name, "refused": error.message}, ensure_ascii=False))
+                continue
+            session.commit()
+            typer.echo(json.dumps({"file": file.name, **report.as_json()}, ensure_ascii=False))
+    return refused
+
+
+@export_app.command("fhir")
+def export_fhir(
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="Gets one bundle (FHIR R4, JSON) a patient.")],
+    hospital: Annotated[str, typer.Option(help="Name of the hospital whose patients are exported.")],
+    patient: Annotated[UUID | None, typer.Option(help="Only this patient.")] = None,
+) -> None:
+    """Everything that is kept of patients: diary, medicines, plans, measurements, consents, forecasts."""
+    engine = connect(database_url(Settings()))
+    folder.mkdir(parents=True, exist_ok=True)
+    with Session(engine) as session:
+        at = session.exec(select(Hospital).where(Hospital.name == hospital)).first()
+        if at is None:
+            raise stop_with(f"There is no hospital named “{hospital}”.")
+        chosen = [one for one in patients_of(session, at.id) if patient in (None, one)]
+        if not chosen:
+            raise stop_with("There is no such patient in this hospital.")
+        for patient_id in track(chosen, description="Exporting", console=screen):
+            with (folder / f"{patient_id}.json").open("w", encoding="utf-8") as file:
+                count = write_bundle(session, session.get_one(Patient, patient_id), file)
+            audit.record(
+                session,
+                now=utc_now(),
+                actor_kind=audit.ActorKind.SYSTEM,
+                actor_id=None,
+                action="fhir.exported",
+                patient_ids=[patient_id],
+                detail={"resources": count},
+            )
+            session.commit()
+            session.expunge_all()
+    engine.dispose()
+    screen.print(f"{len(chosen)} patients exported.")
 
 
 @app.command()
