@@ -38,7 +38,8 @@ def main() -> None:
     Config.set("kivy", "log_level", "warning")
 
     # Only now: importing Kivy's parts opens the window with the configuration above.
-    from mobile_app.app import Device, SoomApp
+    from mobile_app.app import SoomApp
+    from mobile_app.device.machine import Device
 
     folder = Path(os.environ.get("SOOM_PHONE_DIR", "") or Path.home() / ".soom-phone")
     name = platform.node() or "desktop"

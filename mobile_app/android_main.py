@@ -7,7 +7,7 @@ def main() -> None:
     """Constructs the app with Android's adapters and runs it."""
     from android.storage import app_storage_path  # type: ignore[import-not-found]
 
-    from mobile_app.app import Device, SoomApp
+    from mobile_app.app import SoomApp
     from mobile_app.device.android import (
         AndroidClock,
         AndroidKeyStore,
@@ -17,6 +17,7 @@ def main() -> None:
     )
     from mobile_app.device.android_links import AndroidLinks
     from mobile_app.device.android_notices import AndroidOwner, wake
+    from mobile_app.device.machine import Device
 
     folder = Path(app_storage_path()) / "soom"
     keys = AndroidKeyStore(folder / "keys")

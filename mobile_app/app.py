@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,14 +18,13 @@ from mobile_app.data.clinic import Inhaler
 from mobile_app.data.consents import Consents
 from mobile_app.data.credentials import Credentials, Invitation
 from mobile_app.data.database import PhoneDatabase
+from mobile_app.data.door import Door
 from mobile_app.data.entries import Entry
-from mobile_app.data.journal import Journal
 from mobile_app.data.seal import Seal, new_key
-from mobile_app.data.server import SoomServer
 from mobile_app.data.sharing import Sharing
-from mobile_app.data.sync import BackgroundSync, Synchroniser, SyncReport
-from mobile_app.device.absent import NobodyToAsk, NoLinks
-from mobile_app.device.ports import Clock, KeyStore, Links, Owner, Reliability, Telephone
+from mobile_app.data.sync import BackgroundSync, SyncReport
+from mobile_app.device.machine import Device
+from mobile_app.device.ports import KeyStore
 from mobile_app.locales import Wording
 from mobile_app.screens.add import AddScreen
 from mobile_app.screens.control_check import ControlCheckScreen
@@ -98,22 +96,6 @@ _FORM_SCREENS: dict[str, type[Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
-    """The machine Soom runs on, behind its ports."""
-
-    clock: Clock
-    keys: KeyStore
-    telephone: Telephone
-    reliability: Reliability
-    platform: str
-    name: str
-    owner: Owner = NobodyToAsk()  # noqa: RUF009 (it keeps nothing)
-    links: Links = NoLinks()  # noqa: RUF009 (it keeps nothing)
-    # The manufacturer in lower case: each hides the setting that lets an app stay awake at another place.
-    maker: str = ""
-
-
 class SoomApp(MDApp):
     """Soom on one device. ``folder`` holds everything it keeps."""
 
@@ -149,18 +131,11 @@ class SoomApp(MDApp):
         self.diary = OpenDiary(PhoneDatabase(path, self._seal), self._device.clock, self.wording)
         self.truth = SyncTruth(self.diary)
         self.credentials = Credentials(self.diary.database)
-        self._sync = BackgroundSync(lambda: self._synchroniser(path), self._reported, Random())
+        self._door = Door(path, self._seal, self._device.clock.now)
+        self._sync = BackgroundSync(self._door.synchroniser, self._reported, Random())
         self._sync.start()
         self.diary.after_change.append(self.request_sync)
         self._emergency = Emergency(self.diary, self._device.telephone)
-
-    def _synchroniser(self, path: Path) -> Synchroniser | None:
-        database = PhoneDatabase(path, self._seal)
-        credentials = Credentials(database)
-        if credentials.tokens is None:
-            database.close()
-            return None
-        return Synchroniser(database, SoomServer(credentials), self._device.clock.now)
 
     def request_sync(self) -> None:
         """Asks for an exchange with the server; returns at once."""
@@ -216,28 +191,12 @@ class SoomApp(MDApp):
 
     def ask_clinic(self, question: Callable[[Sharing], None], then: Callable[[Exception | None], None]) -> None:
         """Asks the server off the UI thread, as state pages want it."""
-        path = self.diary.database.path
-
-        def work() -> None:
-            database = PhoneDatabase(path, self._seal)
-            server = SoomServer(Credentials(database))
-            try:
-                question(Sharing(database, server))
-            finally:
-                server.close()
-                database.close()
-
-        self.in_background(work, then)
+        door = self._door
+        self.in_background(lambda: door.ask(question), then)
 
     def enrol(self, address: str, code: str) -> None:
         """Trades a code for tokens; blocks. Raises ServerRefused, ServerUnreachable, OtherPatient."""
-        database = PhoneDatabase(self.diary.database.path, self._seal)
-        server = SoomServer(Credentials(database))
-        try:
-            server.enrol(address, code, Journal(database).device_id, self._device.name, self._device.platform)
-        finally:
-            server.close()
-            database.close()
+        self._door.enrol(address, code, self._device.name, self._device.platform)
 
     def _enrolled(self) -> None:
         self._phone.keep_setting("welcomed", True)

@@ -71,8 +71,9 @@ def resident_megabytes() -> float:
 
 def soom(folder: Path) -> dict[str, float]:
     """Cold start, saves, trends, scrolling, memory."""
-    from mobile_app.app import Device, SoomApp
+    from mobile_app.app import SoomApp
     from mobile_app.device.desktop import DesktopClock, FileKeyStore, NoTelephone, NothingInTheWay
+    from mobile_app.device.machine import Device
     from mobile_app.state.diary_form import PeakFlowForm
 
     keys = FileKeyStore(folder / "keys")

@@ -118,8 +118,8 @@ class SoomServerFake:
         if path == "carer-codes":
             expires_at = (self.now() + timedelta(days=7)).isoformat()
             self.codes.add("CARE-2468")
-            link = "soom://enrol?code=CARE-2468&server=https://soom.clinic.example"
-            return 201, {"code": "CARE-2468", "expires_at": expires_at, "link": link}
+            address = "soom://enrol?code=CARE-2468&server=https://soom.clinic.example"
+            return 201, {"code": "CARE-2468", "expires_at": expires_at, "link": address}
         if path.startswith("phones/"):
             self.carers.pop(path.split("/")[1].replace("-", ""), None)
         phones = [(device, "patient"), *((one, "carer") for one in self.carers)]

@@ -96,8 +96,9 @@ Config.set("graphics", "height", "800")
 from kivy.base import EventLoop
 from kivy.core.window import Window
 import mobile_app
-from mobile_app.app import Device, SoomApp
+from mobile_app.app import SoomApp
 from mobile_app.device.desktop import DesktopClock, FileKeyStore, NothingInTheWay, NoTelephone
+from mobile_app.device.machine import Device
 assert Path(mobile_app.__file__).is_relative_to(Path.cwd()), mobile_app.__file__
 folder = Path(sys.argv[1])
 keys = FileKeyStore(folder / "keys")

@@ -1,5 +1,6 @@
 """The real app, offscreen: real GL, real SQLite, a loopback server, a walked clock."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import pytest
 from kivy.base import EventLoop, stopTouchApp
 from kivy.core.window import Window
 
-from mobile_app.app import Device, SoomApp
+from mobile_app.app import SoomApp
 from mobile_app.data.credentials import Invitation
 from mobile_app.device.desktop import FileKeyStore
+from mobile_app.device.machine import Device
 from mobile_app.device.ports import ReliabilityCheck
 from tests.fakes.soom_server import SoomServerFake
 from tests.phone.conftest import WalkedClock, papers
@@ -59,8 +61,55 @@ def reliability() -> Permissions:
     return Permissions()
 
 
+class AskedOwner:
+    """A phone with a finger sensor, and whether the finger fits."""
+
+    def __init__(self) -> None:
+        self.has_sensor = False
+        self.fits = True
+        self.asked: list[str] = []
+
+    def can_be_asked(self) -> bool:
+        return self.has_sensor
+
+    def ask(self, title: str, other_way: str, answer: Callable[[bool], None]) -> None:
+        self.asked.append(title)
+        # Android answers on a thread of its own.
+        thread = threading.Thread(target=answer, args=(self.fits,))
+        thread.start()
+        thread.join()
+
+
 @pytest.fixture
-def start(tmp_path: Path, clock: WalkedClock, telephone: DialledNumbers, reliability: Permissions) -> Iterator[Start]:
+def owner() -> AskedOwner:
+    return AskedOwner()
+
+
+class CameraLinks:
+    """Links that the phone's camera opened Soom with."""
+
+    def __init__(self) -> None:
+        self.link: str | None = None
+
+    def opened(self) -> str | None:
+        link, self.link = self.link, None
+        return link
+
+
+@pytest.fixture
+def links() -> CameraLinks:
+    return CameraLinks()
+
+
+@pytest.fixture
+def start(
+    tmp_path: Path,
+    clock: WalkedClock,
+    telephone: DialledNumbers,
+    reliability: Permissions,
+    owner: AskedOwner,
+    links: CameraLinks,
+) -> Iterator[Start]:
     """Starts the app; a second start closes the first, as after a kill, and finds its files."""
     running: list[SoomApp] = []
 
@@ -81,7 +130,15 @@ def start(tmp_path: Path, clock: WalkedClock, telephone: DialledNumbers, reliabi
         stop()
         Window.size = size
         device = Device(
-            clock, FileKeyStore(tmp_path / folder / "keys"), telephone, reliability, "desktop", "test phone"
+            clock,
+            FileKeyStore(tmp_path / folder / "keys"),
+            telephone,
+            reliability,
+            "desktop",
+            "test phone",
+            owner=owner,
+            links=links,
+            maker="samsung",
         )
         app = SoomApp(tmp_path / folder, device, invitation)
         for name, content in settings.items():

@@ -9,10 +9,11 @@ from kivy.core.text import Label as Measure
 from kivy.metrics import dp
 from kivy.uix.label import Label
 
+from mobile_app.data.consents import Consents
 from mobile_app.locales import LANGUAGES
 from mobile_app.state.open_diary import OpenDiary
 from mobile_app.widgets.surface import HelpButton
-from tests.phone.conftest import papers, plan_wire
+from tests.phone.conftest import CONTROLLER_ID, papers, plan_wire
 from tests.phone.scenes import two_months
 from tests.phone.screens.conftest import Start
 from tests.phone.screens.hand import WANTS_PHOTOS, Hand, is_seen
@@ -27,26 +28,62 @@ def pages(diary: OpenDiary) -> dict[str, dict[str, Any]]:
     assert reading is not None
     plain = (
         "today diary trends plan more add peak_flow symptoms puffs trigger attack note medicines preferences "
-        "emergency refused enrol welcome intended_use consent people control_check my_data lock reliability"
+        "emergency refused enrol welcome intended_use consent people control_check my_data lock reliability "
+        "consents who_saw links carers precursors"
     )
     return {
         **{name: {} for name in plain.split()},
         "entry": {"entry": reading.entry},
         "technique": {"inhaler": inhalers[0]},
         "new_inhaler": {"inhaler": inhalers[1]},
+        "link": {"link_id": "7"},
     }
 
 
 def fill(diary: OpenDiary) -> None:
     """A diary in which every page has something to show."""
     diary.clinic.absorb(papers())
-    diary.clinic.absorb({"plan": plan_wire(2, personal_best_litres_per_min=520)})
+    diary.clinic.absorb({"plan": plan_with_everything()})
     two_months(diary, days=8)
     diary.record("attack", {"systemic_steroids": True, "emergency_visit": True, "source": "self"})
     diary.record("trigger", {"trigger": "weather_change", "note": None})
     now = diary.moment(diary.clock.now() + timedelta(minutes=1))
     diary.record("peak_flow", {"blows_litres_per_min": [210], "action_zone": "red", "plan_version": 2}, now)
     diary.database.keep_setting("contacts", [{"name": "Jun", "number": "010-1234-5678"}])
+    sharing(diary)
+
+
+def plan_with_everything() -> dict[str, Any]:
+    """A second plan, with the clinic's words on what is new, medicines and reminders."""
+    return plan_wire(
+        2,
+        signed_at="2026-02-28T09:00:00Z",
+        personal_best_litres_per_min=520,
+        difference=["Personal best 520 instead of 500 L/min"],
+        prescriptions=[
+            {
+                "inhaler_id": CONTROLLER_ID,
+                "name": "Symbicort Turbuhaler 160/4.5",
+                "use": "maintenance_and_relief",
+                "inhalations": 1,
+                "times_a_day": 2,
+                "text": "1 inhalation twice a day, and 1 when needed",
+            }
+        ],
+        reminders=[{"kind": "take_inhaler", "at": "07:30", "inhaler_id": CONTROLLER_ID, "text": "Symbicort: 1 puff"}],
+    )
+
+
+def sharing(diary: OpenDiary) -> None:
+    """As if the clinic had answered: somebody looked, a link is open, a carer helps, a consent waits to be told."""
+    keep = diary.database.keep_setting
+    keep("accesses", [{"on": "2026-03-01", "role": "clinician", "name": "Dr. Kim", "times": 3}])
+    link = {"id": "7", "label": "Dr. Lee", "expires_at": "2026-03-04T08:00:00Z", "opened_count": 1}
+    keep("links", [{**link, "last_opened_at": None}])
+    keep("link_addresses", {"7": "https://soom.clinic.example/shared/" + "x" * 43})
+    seen = {"last_seen_at": "2026-03-01T08:00:00Z", "is_this_phone": False}
+    keep("phones", [{"id": "8", "name": "Halmoni's phone", "role": "carer", **seen}])
+    Consents(diary.database).decide("research", True, diary.clock.now())
 
 
 def show(hand: Hand, name: str, arguments: dict[str, Any]) -> None:

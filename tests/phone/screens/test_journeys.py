@@ -50,20 +50,6 @@ def test_without_consent_soom_works_and_sends_nothing(start: Start, clinic: Clin
     assert fake.requests == []
 
 
-def test_withdrawing_consent_stops_the_sending(enrolled: Hand, clinic: Clinic) -> None:
-    fake, _ = clinic
-    enrolled.tap("More")
-    enrolled.photo("more")
-    enrolled.tap("My data")
-    enrolled.tap("Send my diary to my clinic")
-    enrolled.photo("my_data")
-    before = len(fake.requests)
-    enrolled.show("today")
-    enrolled.tap("No symptoms")
-    enrolled.wait_for(lambda: enrolled.sees("Sending is switched off"), "the phone says that sending is off")
-    assert len(fake.requests) == before
-
-
 def test_the_doctor_gets_one_page_and_the_table_holds_everything(enrolled: Hand) -> None:
     diary = enrolled.app.diary
     two_months(diary)

@@ -1,0 +1,21 @@
+"""The machine Soom runs on, as app.py is given it."""
+
+from dataclasses import dataclass, field
+
+from mobile_app.device.absent import NobodyToAsk, NoLinks
+from mobile_app.device.ports import Clock, KeyStore, Links, Owner, Reliability, Telephone
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The machine behind its ports. ``maker``: the manufacturer in lower case, whose settings differ."""
+
+    clock: Clock
+    keys: KeyStore
+    telephone: Telephone
+    reliability: Reliability
+    platform: str
+    name: str
+    owner: Owner = field(default_factory=NobodyToAsk)
+    links: Links = field(default_factory=NoLinks)
+    maker: str = ""
