@@ -1,0 +1,408 @@
+"""A federated run from the first hello to a model folder. It sees sums, trees and refusals, and no patient's row.
+
+Steps: hello; counts; cells (shared bins); regression, as often as Newton needs; grow (each hospital's trees, merged);
+grow again for a bagged challenger, if the plan asks for one; held_out (calibration); thresholds (alarms, hospital
+factors); judge (each hospital tries the model on patients that it set aside).
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flwr.serverapp import Grid
+from numpy.typing import NDArray
+
+from ml.alarms import AMBER_BUDGET, DAYS_PER_MONTH, RED_BUDGET
+from ml.experts import LinearExpert
+from ml.features.catalogue import FAST_COLUMNS, FEATURES
+from ml.federated import trees as travelling
+from ml.federated.bins import CELLS, cell_edges, shared_edges, spreads
+from ml.federated.exchange import Exchange, Gathered, RunRefused, Say
+from ml.federated.fitting import check_counts, fit_exactly, fit_privately, regressions
+from ml.federated.logit_counts import STEPS, auroc_of_counts, calibration_of_counts, log_loss_of_counts
+from ml.federated.messages import Reply
+from ml.federated.plan import FederationPlan
+from ml.federated.tree_steps import FAST_NAMES, THRESHOLDS, booster_of, variant_name
+from ml.federated.trees import Tree, TreesRefused
+from ml.model import MAIN_HORIZON_DAYS, Head, Model, Reference, save_model
+from ml.registry import try_model
+from ml.training.experts import PARAMETERS
+
+Float64 = NDArray[np.float64]
+Merged = dict[str, tuple[Tree, ...]]
+
+ONE_SHOT, BAGGED = "one_shot", "bagged"
+# A challenger may lose this much AUROC at one hospital, and none over all of them.
+CHALLENGER_MARGIN = 0.01
+AGREEMENT = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many hospitals to wait for at the start, for how long, and how long a hospital has for a step (seconds)."""
+
+    hospitals: int
+    start_seconds: float = 60.0
+    step_seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """`judgement` holds what each hospital found; `rounds` counts every question put to the hospitals."""
+
+    model: Model
+    judgement: Mapping[str, Mapping[str, Any]]
+    rounds: int
+    events: tuple[str, ...]
+
+
+def run_identity(folder: Path, plan: FederationPlan) -> str:
+    """The run's name, kept in the folder: a killed run goes on under it. RunRefused where another plan ran there."""
+    file = folder / "run.json"
+    if file.exists():
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        if stored["plan"] != plan.digest:
+            raise RunRefused(f"{folder} holds a run of another plan")
+        return str(stored["run"])
+    folder.mkdir(parents=True, exist_ok=True)
+    run = secrets.token_hex(8)
+    file.write_text(json.dumps({"run": run, "plan": plan.digest}), encoding="utf-8")
+    return run
+
+
+class Federation:
+    """One run over a Flower grid, kept in `folder`: `steps/` as they come in, `model/` at the end."""
+
+    def __init__(
+        self, grid: Grid, plan: FederationPlan, folder: Path, patience: Patience, say: Say = lambda _: None
+    ) -> None:
+        if MAIN_HORIZON_DAYS not in plan.horizons:
+            raise RunRefused(f"the plan has no {MAIN_HORIZON_DAYS}-day horizon")
+        self.plan, self.folder, self.patience, self.say = plan, folder, patience, say
+        self.exchange = Exchange(grid, plan, run_identity(folder, plan), folder, patience.step_seconds, say)
+        self.rounds = 0
+
+    def train(self) -> Outcome:
+        """Run to the end. RunRefused, with the reason, where no sound model can come of it."""
+        self.exchange.begin(self.patience.hospitals, self.patience.start_seconds)
+        counts = self._counts()
+        edges, references = self._bins(counts)
+        models = regressions(self.exchange, counts)
+        fit = fit_privately if self.plan.privacy.differential else fit_exactly
+        experts, rounds = fit(self.exchange, models)
+        self.rounds += 2 + rounds
+        candidates = {ONE_SHOT: self._one_shot(experts, edges)}
+        if self.plan.challenger_rounds:
+            candidates[BAGGED] = self._bagged(experts, edges)
+        held_out = self._held_out(experts, edges, candidates)
+        champion = self._champion(held_out, list(candidates))
+        metrics, calibrations = self._calibrate(held_out, champion, counts)
+        factors, amber, red, alarms = self._thresholds(experts, edges, candidates[champion], calibrations)
+        heads = {
+            horizon: Head(
+                rate=experts[f"rate.{variant_name(horizon, -1)}"],
+                trees=self._checked_booster(
+                    candidates[champion][variant_name(horizon, -1)], held_out.sums[f"{champion}.leaf_rows.{horizon}"]
+                ),
+                linear=experts[f"linear.{variant_name(horizon, -1)}"],
+                slope=calibrations[horizon][0],
+                intercept=calibrations[horizon][1],
+            )
+            for horizon in self.plan.horizons
+        }
+        card = self._card(champion, metrics, alarms)
+        model = Model(heads, factors, amber, red, card, references)
+        judgement = self._judged(model)
+        return Outcome(model, judgement, self.rounds, tuple(self.exchange.members.events))
+
+    def _counts(self) -> Mapping[str, Float64]:
+        variants, width = len(self.plan.variants), len(FEATURES)
+        shapes: dict[str, tuple[int, ...]] = {"patients": (1,), "rows": (variants,), "positives": (variants,)}
+        shapes |= dict.fromkeys(("known", "total", "squares"), (width,))
+        sums = dict(self.exchange.ask("counts", shapes=shapes, check=check_counts).sums)
+        for name in ("patients", "rows", "positives", "known"):
+            sums[name] = np.round(sums[name])
+        self.say(f"{sums['patients'][0]:,.0f} patients, {sums['rows'].max():,.0f} patient-days")
+        return sums
+
+    def _bins(self, counts: Mapping[str, Float64]) -> tuple[list[Float64], dict[str, Reference]]:
+        known = np.maximum(counts["known"], 1.0)
+        centre = counts["total"] / known
+        scale = np.sqrt(np.maximum(counts["squares"] / known - centre**2, 1e-12))
+        shape = (len(FEATURES), CELLS + 3)
+
+        def check(sums: Mapping[str, Float64]) -> None:
+            rows = sums["cells"].sum(axis=1)
+            if (sums["cells"] < -1e-3).any() or np.ptp(rows) > 0.5:
+                raise ValueError("every feature must have the same number of rows, none negative")
+
+        found = self.exchange.ask(
+            "cells", arrays={"centre": centre, "scale": scale}, shapes={"cells": shape}, check=check
+        )
+        cells, grid = np.round(found.sums["cells"]), cell_edges(centre, scale)
+        references = {
+            name: Reference(tuple(edges), tuple(shares)) for name, (edges, shares) in spreads(cells, grid).items()
+        }
+        return shared_edges(cells, grid, FAST_COLUMNS, self.plan.bins), references
+
+    def _grown(
+        self, part: str, experts: Mapping[str, LinearExpert], edges: list[Float64], trees: int, so_far: Merged | None
+    ) -> Merged:
+        """One growing step: every hospital's trees, read strictly, merged by patients."""
+        variants = [variant_name(horizon, left_out) for horizon, left_out in self.plan.variants]
+        read: dict[str, Merged] = {}
+
+        def accept(hospital: str, reply: Reply) -> None:
+            if reply.fields.get("patients") != self.exchange.members.patients[hospital]:
+                raise TreesRefused("another number of patients than in its hello")
+            if set(reply.texts) != set(variants):
+                raise TreesRefused("trees of other variants than asked for")
+            read[hospital] = {
+                name: travelling.read_trees(reply.texts[name], trees, PARAMETERS["num_leaves"], edges)
+                for name in variants
+            }
+
+        found = self.exchange.ask(
+            "grow",
+            part,
+            fields={
+                "trees": trees,
+                "seed": self.plan.seed + 1000 * int(part),
+                "rate": {name: experts[f"rate.{name}"].to_dict() for name in variants},
+            },
+            arrays={f"edges.{name}": values for name, values in zip(FAST_NAMES, edges, strict=True)},
+            texts={name: travelling.write_trees(trees) for name, trees in (so_far or {}).items() if trees},
+            accept=accept,
+        )
+        for hospital, texts in found.texts.items():
+            if hospital not in read:  # a step from disk
+                read[hospital] = {
+                    name: travelling.read_trees(text, trees, PARAMETERS["num_leaves"], edges)
+                    for name, text in texts.items()
+                }
+        self.rounds += 1
+        weights = {hospital: float(fields["patients"]) for hospital, fields in found.fields.items()}
+        merged = {
+            name: travelling.merge({hospital: read[hospital][name] for hospital in weights}, weights)
+            for name in variants
+        }
+        if not all(merged.values()):
+            raise RunRefused("no hospital has enough patients and attacks to grow trees")
+        self.say(f"trees of {len(weights)} hospitals merged: {len(merged[variants[0]])} a model")
+        return merged
+
+    def _one_shot(self, experts: Mapping[str, LinearExpert], edges: list[Float64]) -> Merged:
+        return self._grown("00", experts, edges, self.plan.trees, None)
+
+    def _bagged(self, experts: Mapping[str, LinearExpert], edges: list[Float64]) -> Merged:
+        """Rounds of fewer trees, each hospital's grown on top of everybody's so far."""
+        each = max(1, self.plan.trees // self.plan.challenger_rounds)
+        so_far: Merged = {}
+        for number in range(1, self.plan.challenger_rounds + 1):
+            grown = self._grown(f"{number:02d}", experts, edges, each, so_far)
+            so_far = {name: (*so_far.get(name, ()), *trees) for name, trees in grown.items()}
+        return so_far
+
+    def _held_out(
+        self, experts: Mapping[str, LinearExpert], edges: list[Float64], candidates: Mapping[str, Merged]
+    ) -> Gathered:
+        shapes: dict[str, tuple[int, ...]] = {}
+        for horizon in self.plan.horizons:
+            for name in (*candidates, "linear"):
+                shapes[f"{name}.{horizon}"] = (2, STEPS)
+            for name, merged in candidates.items():
+                leaves = sum(len(tree.leaf_value) for tree in merged[variant_name(horizon, -1)])
+                shapes[f"{name}.leaf_rows.{horizon}"] = (leaves,)
+
+        def check(sums: Mapping[str, Float64]) -> None:
+            if any((values < -1e-3).any() or (values > 1e10).any() for values in sums.values()):
+                raise ValueError("a count of rows is negative or beyond reason")
+
+        found = self.exchange.ask(
+            "held_out",
+            fields={"candidates": list(candidates)} | _experts(experts),
+            arrays={f"edges.{name}": values for name, values in zip(FAST_NAMES, edges, strict=True)},
+            texts={
+                f"{candidate}.{name}": travelling.write_trees(trees)
+                for candidate, merged in candidates.items()
+                for name, trees in merged.items()
+            },
+            shapes=shapes,
+            check=check,
+        )
+        self.rounds += 1
+        return Gathered({name: np.round(values) for name, values in found.sums.items()}, found.fields, found.texts)
+
+    def _champion(self, held_out: Gathered, candidates: list[str]) -> str:
+        """The bagged trees only where they are no worse over all hospitals, nor clearly worse at any."""
+        if BAGGED not in candidates:
+            return ONE_SHOT
+        pooled = {name: auroc_of_counts(held_out.sums[f"{name}.{MAIN_HORIZON_DAYS}"]) for name in candidates}
+        worse_somewhere = [
+            hospital
+            for hospital, own in held_out.fields.items()
+            if own.get(BAGGED) is not None and own[BAGGED] < own[ONE_SHOT] - CHALLENGER_MARGIN
+        ]
+        promoted = pooled[BAGGED] >= pooled[ONE_SHOT] and not worse_somewhere
+        self.say(
+            f"bagged trees {'replace' if promoted else 'do not replace'} the one-shot trees:"
+            f" held-out AUROC {pooled[BAGGED]:.4f} against {pooled[ONE_SHOT]:.4f}"
+        )
+        return BAGGED if promoted else ONE_SHOT
+
+    def _calibrate(
+        self, held_out: Gathered, champion: str, counts: Mapping[str, Float64]
+    ) -> tuple[dict[str, Any], dict[int, tuple[float, float]]]:
+        """Figures and calibration by horizon. RunRefused where the model says less than the base rate."""
+        metrics: dict[str, Any] = {}
+        calibrations: dict[int, tuple[float, float]] = {}
+        for horizon in self.plan.horizons:
+            logits = held_out.sums[f"{champion}.{horizon}"]
+            rows, positives = logits.sum(), logits[1].sum()
+            share = positives / rows
+            base = float(-(share * np.log(share) + (1 - share) * np.log(1 - share)))
+            calibrations[horizon] = calibration_of_counts(logits)
+            loss, area = log_loss_of_counts(logits, *calibrations[horizon]), auroc_of_counts(logits)
+            if not (loss < base and area > 0.5):
+                raise RunRefused(
+                    f"the {horizon}-day model says no more than the base rate on held-out patients"
+                    f" (log-loss {loss:.4f} against {base:.4f}); it is not written"
+                )
+            metrics[str(horizon)] = {
+                "days": int(rows),
+                "positive_days": int(positives),
+                "log_loss": loss,
+                "log_loss_of_base_rate": base,
+                "auroc": area,
+                "auroc_logistic_regression": auroc_of_counts(held_out.sums[f"linear.{horizon}"]),
+            }
+            self.say(f"{horizon}-day head: held-out AUROC {area:.3f}")
+        return metrics, calibrations
+
+    def _thresholds(
+        self,
+        experts: Mapping[str, LinearExpert],
+        edges: list[Float64],
+        merged: Merged,
+        calibrations: Mapping[int, tuple[float, float]],
+    ) -> tuple[dict[int, float], float, float, dict[str, Any]]:
+        slope, intercept = calibrations[MAIN_HORIZON_DAYS]
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("alarms", "caught", "helpful_alarms"), (len(THRESHOLDS),))
+        shapes |= {"attacks": (1,), "judged_days": (1,)}
+
+        def accept(_hospital: str, reply: Reply) -> None:
+            factor = reply.fields.get("factor")
+            if not isinstance(factor, float) or not 0.1 <= factor <= 10:
+                raise ValueError("an impossible hospital factor")
+
+        def check(sums: Mapping[str, Float64]) -> None:
+            if (sums["alarms"] > sums["judged_days"]).any() or (sums["caught"] > sums["attacks"]).any():
+                raise ValueError("more alarms than days, or more attacks caught than there were")
+
+        names = [variant_name(MAIN_HORIZON_DAYS, fold) for fold in range(self.plan.folds)]
+        found = self.exchange.ask(
+            "thresholds",
+            fields={"slope": slope, "intercept": intercept} | _experts(experts),
+            arrays={f"edges.{name}": values for name, values in zip(FAST_NAMES, edges, strict=True)},
+            texts={name: travelling.write_trees(merged[name]) for name in names},
+            shapes=shapes,
+            accept=accept,
+            check=check,
+        )
+        self.rounds += 1
+        factors = {
+            self.exchange.members.code[hospital]: float(fields["factor"]) for hospital, fields in found.fields.items()
+        }
+        months = found.sums["judged_days"][0] / DAYS_PER_MONTH
+        chosen = {name: _lowest(found.sums["alarms"], months, budget) for name, budget in _BUDGETS.items()}
+        alarms = {
+            name: {
+                "threshold": float(THRESHOLDS[at]),
+                "alarms_per_patient_month": float(found.sums["alarms"][at] / months),
+                "attacks": int(found.sums["attacks"][0]),
+                "sensitivity": float(found.sums["caught"][at] / max(found.sums["attacks"][0], 1.0)),
+                "ppv": float(found.sums["helpful_alarms"][at] / max(found.sums["alarms"][at], 1.0)),
+            }
+            for name, at in chosen.items()
+        }
+        return factors, float(THRESHOLDS[chosen["amber"]]), float(THRESHOLDS[chosen["red"]]), {"model": alarms}
+
+    def _checked_booster(self, trees: tuple[Tree, ...], leaf_rows: Float64) -> Any:
+        """LightGBM's booster of the merged trees, which must say what their plain sum says."""
+        # A leaf that few patients' days reach is written as the smallest cell.
+        shown = np.maximum(np.round(leaf_rows), self.plan.privacy.smallest_cell).astype(np.int64)
+        ends = np.cumsum([len(tree.leaf_value) for tree in trees])[:-1]
+        booster = booster_of(trees, list(np.split(shown, ends)))
+        rng = np.random.default_rng(self.plan.seed)
+        rows = rng.normal(0.0, 2.0, (256, len(FEATURES))).astype(np.float32)
+        rows[rng.random(rows.shape) < 0.1] = np.nan
+        plain = travelling.predict(trees, rows[:, FAST_COLUMNS].astype(np.float64))
+        if np.abs(booster.logit(rows) - plain).max() > AGREEMENT:
+            raise RunRefused("LightGBM's answer to the merged trees is not the sum of the hospitals' trees")
+        return booster
+
+    def _card(self, champion: str, metrics: dict[str, Any], alarms: dict[str, Any]) -> dict[str, Any]:
+        privacy = self.plan.to_dict()["privacy"]
+        privacy["covers"] = (
+            "differential privacy covers the coefficients of the logistic regressions, not counts, bins or trees"
+            if self.plan.privacy.differential
+            else "no differential privacy"
+        )
+        return {
+            "model_id": self.plan.name,
+            "model_version": self.plan.version,
+            "purpose": self.plan.purpose,
+            "data": {
+                "source": "federated training",
+                "run": self.exchange.run,
+                "plan": self.plan.digest,
+                "hospitals": len(self.exchange.members.patients),
+                "hospitals_at_the_end": len(self.exchange.members.node),
+                "patients_at_least": sum(self.exchange.members.patients.values()),
+                "trees": champion,
+                "rounds": self.rounds,
+                "seed": self.plan.seed,
+                "privacy": privacy,
+            },
+            "held_out": metrics,
+            "held_out_alarms": alarms,
+        }
+
+    def _judged(self, model: Model) -> dict[str, Mapping[str, Any]]:
+        """Write the model once it loads in a process of its own and most hospitals would take it."""
+        draft = self.folder / "draft"
+        save_model(model, draft)
+        try_model(draft)
+        files = {file.name: file.read_text(encoding="utf-8") for file in sorted(draft.iterdir())}
+        found = self.exchange.ask("judge", texts=files)
+        self.rounds += 1
+        unwilling = [hospital for hospital, fields in found.fields.items() if fields.get("adopt") is not True]
+        (self.folder / "judgement.json").write_text(json.dumps(dict(found.fields), indent=1), encoding="utf-8")
+        if 2 * len(unwilling) > len(found.fields):
+            raise RunRefused(
+                f"most hospitals would not take the model ({', '.join(sorted(unwilling))}); it is not written"
+            )
+        save_model(model, self.folder / "model")
+        return dict(found.fields)
+
+
+_BUDGETS = {"amber": AMBER_BUDGET, "red": RED_BUDGET}
+
+
+def _experts(experts: Mapping[str, LinearExpert]) -> dict[str, dict[str, Any]]:
+    """Fields `rate` and `linear`, each expert by the name of its variant."""
+    found: dict[str, dict[str, Any]] = {"rate": {}, "linear": {}}
+    for name, fitted in experts.items():
+        kind, _, variant = name.partition(".")
+        found[kind][variant] = fitted.to_dict()
+    return found
+
+
+def _lowest(alarms: Float64, months: float, budget: float) -> int:
+    """Index of the lowest threshold from which on the alarms stay within the budget."""
+    over = np.flatnonzero(alarms > budget * months)
+    return min(int(over[-1]) + 1 if len(over) else 0, len(alarms) - 1)

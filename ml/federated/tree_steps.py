@@ -1,0 +1,190 @@
+"""The steps that grow or try trees at a hospital."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.evaluation.metrics import alarm_counts, auroc
+from ml.experts import LinearExpert, TreeExpert
+from ml.features.catalogue import FAST_COLUMNS, FEATURE_NAMES
+from ml.features.daily import patient_days
+from ml.federated.bins import bin_numbers
+from ml.federated.logit_counts import logit_counts
+from ml.federated.messages import Question
+from ml.federated.plan import FederationPlan
+from ml.federated.rows import HospitalRows
+from ml.federated.trees import Tree, from_lightgbm, read_trees, to_lightgbm, write_trees
+from ml.model import MAIN_HORIZON_DAYS, Head
+from ml.personal import HOSPITAL_PRIOR_ATTACKS, logistic, shrunk_factor
+from ml.scoring import head_logit, personalised
+from ml.training.experts import PARAMETERS, fit_trees
+from ml.training.fit import Cohort
+from ml.training.outcome import followed_days, judged_days
+
+Float64 = NDArray[np.float64]
+# Reasons weigh branches by their share of the rows, for which every eighth row is plenty.
+LEAF_ROW_STEP = 8
+FAST_NAMES = tuple(FEATURE_NAMES[column] for column in FAST_COLUMNS)
+# Alarm scores are log-odds; alarms are counted at each of these thresholds.
+THRESHOLDS: Float64 = np.arange(-7.0, 1.0, 0.025)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """`sums` go out masked; `fields` are plain numbers about enough patients; `texts` are trees."""
+
+    sums: Mapping[str, Float64]
+    fields: Mapping[str, Any]
+    texts: Mapping[str, str]
+
+
+def variant_name(horizon: int, left_out: int) -> str:
+    """How a variant is called in messages."""
+    return f"{horizon}/{left_out}"
+
+
+def shared_thresholds(question: Question) -> list[Float64]:
+    """The shared thresholds of each fast feature."""
+    return [np.asarray(question.arrays[f"edges.{name}"], dtype=np.float64) for name in FAST_NAMES]
+
+
+def merged_trees(question: Question, name: str, plan: FederationPlan, edges: list[Float64]) -> tuple[Tree, ...]:
+    """Trees that the coordinator sent, read as strictly as the coordinator reads a hospital's."""
+    most = plan.trees * max(len(question.participants), plan.fewest_hospitals) * max(1, plan.challenger_rounds) * 4
+    return read_trees(question.texts[name], most, PARAMETERS["num_leaves"], edges)
+
+
+def booster_of(trees: tuple[Tree, ...], leaf_rows: list[NDArray[np.int64]] | None = None) -> TreeExpert:
+    """LightGBM's own form of the trees."""
+    return TreeExpert.from_text(to_lightgbm(trees, FAST_NAMES, leaf_rows))
+
+
+def tree_logit(trees: tuple[Tree, ...], features: NDArray[np.float32]) -> Float64:
+    """What the trees add to the log-odds of each row."""
+    return booster_of(trees).logit(features) if trees else np.zeros(len(features))
+
+
+def rows_per_leaf(rows: HospitalRows, plan: FederationPlan) -> int:
+    """So many rows that fewer than the plan's patients cannot fill a leaf, whoever they are."""
+    return max(plan.privacy.rows_per_leaf, (plan.privacy.patients_per_leaf - 1) * rows.most_rows_of_a_patient + 1)
+
+
+def grow(rows: HospitalRows, question: Question, plan: FederationPlan, smallest_leaf: int) -> Answer:
+    """Trees of every variant on shared bins over the shared base score, stripped of every count."""
+    edges = shared_thresholds(question)
+    binned = bin_numbers(rows.features, FAST_COLUMNS, edges)
+    texts = {}
+    for horizon, left_out in plan.variants:
+        name = variant_name(horizon, left_out)
+        which = plan.horizons.index(horizon)
+        chosen = rows.chosen(which, left_out)
+        base = LinearExpert.from_dict(question.fields["rate"][name]).logit(rows.features[chosen])
+        if name in question.texts:
+            base = base + tree_logit(merged_trees(question, name, plan, edges), rows.features[chosen])
+        label = rows.label[which][chosen]
+        trees: tuple[Tree, ...] = ()
+        # LightGBM cannot split fewer rows than two leaves need, and warns of labels of one kind.
+        if label.any() and not label.all() and len(label) >= 2 * smallest_leaf:
+            grown = fit_trees(
+                binned[chosen],
+                label,
+                FAST_COLUMNS,
+                base,
+                int(question.fields["trees"]),
+                int(question.fields["seed"]),
+                {"min_data_in_leaf": smallest_leaf, "boost_from_average": False},
+            )
+            trees = from_lightgbm(grown.booster.model_to_string(), edges)
+        texts[name] = write_trees(trees)
+    return Answer({}, {"patients": rows.patients // 10 * 10}, texts)
+
+
+def held_out(rows: HospitalRows, question: Question, plan: FederationPlan) -> Answer:
+    """Held-out log-odds of every candidate as counts, and how many rows reach each leaf of the whole trees."""
+    edges = shared_thresholds(question)
+    sums: dict[str, Float64] = {}
+    fields: dict[str, Any] = {}
+    for horizon in plan.horizons:
+        which = plan.horizons.index(horizon)
+        parts = [rows.held_out(which, fold) for fold in range(plan.folds)]
+        label = np.concatenate([rows.label[which][part] for part in parts])
+        linear, rate = (
+            [_linear(question, kind, horizon, fold).logit(rows.features[part]) for fold, part in enumerate(parts)]
+            for kind in ("linear", "rate")
+        )
+        sums[f"linear.{horizon}"] = logit_counts(np.concatenate(linear), label)
+        for candidate in question.fields["candidates"]:
+            logits = []
+            for fold, part in enumerate(parts):
+                trees = merged_trees(question, f"{candidate}.{variant_name(horizon, fold)}", plan, edges)
+                logits.append(0.5 * (rate[fold] + tree_logit(trees, rows.features[part]) + linear[fold]))
+            logit = np.concatenate(logits)
+            sums[f"{candidate}.{horizon}"] = logit_counts(logit, label)
+            enough = label.sum() >= plan.privacy.smallest_cell
+            if horizon == MAIN_HORIZON_DAYS:
+                fields[candidate] = round(auroc(logit, label), 3) if enough else None
+            whole = merged_trees(question, f"{candidate}.{variant_name(horizon, -1)}", plan, edges)
+            sums[f"{candidate}.leaf_rows.{horizon}"] = _leaf_rows(
+                whole, rows.features[rows.chosen(which, -1)][::LEAF_ROW_STEP]
+            )
+    return Answer(sums, fields, {})
+
+
+def _linear(question: Question, kind: str, horizon: int, fold: int) -> LinearExpert:
+    return LinearExpert.from_dict(question.fields[kind][variant_name(horizon, fold)])
+
+
+def _leaf_rows(trees: tuple[Tree, ...], features: NDArray[np.float32]) -> Float64:
+    """Rows that reach each leaf, all leaves of all trees behind one another."""
+    if not trees:
+        return np.zeros(0)
+    booster: lightgbm.Booster = booster_of(trees).booster
+    inputs = np.ascontiguousarray(features[:, FAST_COLUMNS])
+    leaves = np.asarray(booster.predict(inputs, pred_leaf=True, num_threads=1), dtype=np.int64).reshape(len(inputs), -1)
+    counts = [
+        np.bincount(leaves[:, number], minlength=len(tree.leaf_value)).astype(float)
+        for number, tree in enumerate(trees)
+    ]
+    return np.concatenate(counts)
+
+
+def thresholds(rows: HospitalRows, question: Question, plan: FederationPlan, cohort: Cohort) -> Answer:
+    """The hospital's shrunk factor, and its alarms at every threshold on patients of fold 0, unseen by the head."""
+    edges = shared_thresholds(question)
+    slope, intercept = (float(question.fields[name]) for name in ("slope", "intercept"))
+    which = plan.horizons.index(MAIN_HORIZON_DAYS)
+    heads = [
+        Head(
+            rate=_linear(question, "rate", MAIN_HORIZON_DAYS, fold),
+            trees=booster_of(merged_trees(question, variant_name(MAIN_HORIZON_DAYS, fold), plan, edges)),
+            linear=_linear(question, "linear", MAIN_HORIZON_DAYS, fold),
+            slope=slope,
+            intercept=intercept,
+        )
+        for fold in range(plan.folds)
+    ]
+    parts = [rows.held_out(which, fold) for fold in range(plan.folds)]
+    logit = np.concatenate([head.logit(rows.features[part]) for head, part in zip(heads, parts, strict=True)])
+    label = np.concatenate([rows.label[which][part] for part in parts])
+    # Overlapping horizons count each attack once for every day of the horizon that was kept.
+    thinning = plan.every_days / MAIN_HORIZON_DAYS
+    observed, expected = label.sum() * thinning, logistic(logit).sum() * thinning
+    factor = float(shrunk_factor(np.float64(observed), np.float64(expected), HOSPITAL_PRIOR_ATTACKS))
+
+    unseen = cohort.chosen(np.flatnonzero(rows.fold == 0))
+    days = patient_days(unseen.diaries, unseen.profiles)
+    judged = judged_days(days, followed_days(unseen.diaries, len(unseen.profiles), unseen.last_day), 0)
+    score = personalised(days, head_logit(heads[0], days, judged) + np.log(factor)).alarm_score
+    found = [alarm_counts(score, judged, days.onset, threshold) for threshold in THRESHOLDS]
+    sums = {
+        "alarms": np.array([float(counts.alarms.sum()) for counts in found]),
+        "caught": np.array([float(counts.caught.sum()) for counts in found]),
+        "helpful_alarms": np.array([float(counts.helpful_alarms.sum()) for counts in found]),
+        "attacks": np.array([float(found[0].attacks.sum())]),
+        "judged_days": np.array([float(judged.sum())]),
+    }
+    return Answer(sums, {"factor": round(factor, 2)}, {})
