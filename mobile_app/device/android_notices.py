@@ -14,13 +14,6 @@ _ANDROID_13 = 33
 _LOUD = {"urgent": True, "reminders": True, "messages": False}
 
 
-def wake(say: Callable[[str], str]) -> None:
-    """To be called when Soom starts: names the channels, without which a push in the background arrives unnamed and
-    quiet, and arms the alarms that a forced stop made Android forget. ``say`` gives the text of a key."""
-    AndroidNotifier().name_channels({channel: say(f"channel.{channel}") for channel in _LOUD})
-    AndroidAlarms().rearm()
-
-
 class AndroidAlarms:
     """Alarms kept by org.soom.phone.Alarms."""
 
@@ -30,7 +23,21 @@ class AndroidAlarms:
             raise ValueError(f"alarm {alarm.id} is due at {alarm.due}; an alarm is due in local time, without a zone")
         due = alarm.due.isoformat(timespec="seconds")
         alarms = java_class("org.soom.phone.Alarms")
-        return bool(alarms.arm(activity(), alarm.id, due, alarm.window_minutes, alarm.channel, alarm.title, alarm.text))
+        return bool(
+            alarms.arm(
+                activity(),
+                alarm.id,
+                due,
+                alarm.window_minutes,
+                alarm.channel,
+                alarm.title,
+                alarm.text,
+                [f"{code}|{label}" for code, label in alarm.actions],
+                [f"{code}|{label}" for code, label in alarm.reasons],
+                alarm.why,
+                alarm.open_on_lock_screen,
+            )
+        )
 
     def cancel(self, alarm_id: str) -> None:
         """Forgets the alarm and its notification."""
@@ -55,6 +62,10 @@ class AndroidAlarms:
         """Forgets the notes."""
         kept = [f"{_millis(note.at)}|{note.event}|{note.id}" for note in notes]
         java_class("org.soom.phone.Ledger").settle(activity(), kept)
+
+    def booted_at(self) -> datetime:
+        """By Android's own count of the time since."""
+        return _instant(int(java_class("org.soom.phone.Alarms").bootedAtMillis()))
 
 
 def _instant(millis: int) -> datetime:

@@ -3,12 +3,14 @@ import android.app.PendingIntent;
 import android.content.Context;
 import android.content.Intent;
 import android.hardware.biometrics.BiometricPrompt;
+import android.os.SystemClock;
 import com.google.firebase.messaging.RemoteMessage;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
 import java.util.Map;
 import java.util.TimeZone;
+import org.soom.phone.ActionReceiver;
 import org.soom.phone.AlarmReceiver;
 import org.soom.phone.Alarms;
 import org.soom.phone.Ledger;
@@ -37,19 +39,27 @@ public final class Walk {
                 TimeZone.setDefault(TimeZone.getTimeZone(what));
                 break;
             case "arm":
-                // id, minutes from now or a local time, window in minutes, title
-                String[] parts = what.split(",", 4);
-                System.out.println("exact " + Alarms.arm(
-                        PHONE, parts[0], due(parts[1]), Integer.parseInt(parts[2]), "reminders", parts[3], "text"));
+                arm(what);
+                break;
+            case "press":
+                press(what);
                 break;
             case "cancel":
                 Alarms.cancel(PHONE, what);
                 break;
             case "reboot":
                 Context.ALARMS.forgetAll();
+                SystemClock.bootedAtMillis = System.currentTimeMillis();
                 break;
-            case "rearm":
-                new RearmReceiver().onReceive(PHONE, new Intent());
+            case "stop":
+                Context.ALARMS.forgetAll();
+                Context.NOTICES.shown.clear();
+                break;
+            case "start":
+                Alarms.rearm(PHONE);
+                break;
+            case "heard":
+                new RearmReceiver().onReceive(PHONE, new Intent().setAction("android.intent.action." + what));
                 break;
             case "ring":
                 ring(what);
@@ -86,6 +96,29 @@ public final class Walk {
         }
     }
 
+    /** id, minutes from now or a local time, window in minutes, title, and "open" for words on the lock screen */
+    private static void arm(String what) {
+        boolean open = what.endsWith(",open");
+        String[] parts = (open ? what.substring(0, what.length() - 5) : what).split(",", 4);
+        String[] buttons = {"taken|Done", "snooze|In 15 minutes", "skip|Skip"};
+        String[] reasons = open ? new String[] {"ran_out|Ran out"} : new String[0];
+        System.out.println("exact " + Alarms.arm(PHONE, parts[0], due(parts[1]), Integer.parseInt(parts[2]),
+                "reminders", parts[3], "text", buttons, reasons, "Why?", open));
+    }
+
+    /** tag, label: what Android does when a button is pressed, or "" for sweeping the notification away */
+    private static void press(String what) {
+        String[] parts = what.split(",", 2);
+        Notification shown = Context.NOTICES.shown.get(parts[0]);
+        PendingIntent pressed = shown.swept;
+        for (Notification.Action action : shown.actions) {
+            if (action.label.equals(parts[1])) {
+                pressed = action.pressed;
+            }
+        }
+        new ActionReceiver().onReceive(PHONE, pressed.intent);
+    }
+
     private static String due(String when) {
         return when.contains("T") ? when : LocalDateTime.now().plusMinutes(Integer.parseInt(when)).toString();
     }
@@ -107,8 +140,15 @@ public final class Walk {
         }
     }
 
-    private static void push(String messageId) {
+    /** message id, and after a comma the key of an occurrence of 2 March 2026 */
+    private static void push(String what) {
+        String[] parts = what.split(",", 2);
+        String messageId = parts[0];
         RemoteMessage message = new RemoteMessage();
+        if (parts.length == 2) {
+            message.data.put("occurrence_key", parts[1]);
+            message.data.put("occurrence_date", "2026-03-02");
+        }
         message.data.put("message_id", messageId);
         message.notification = new RemoteMessage.Notification();
         message.notification.tag = "alert-1";
@@ -129,6 +169,12 @@ public final class Walk {
             Notification one = shown.getValue();
             System.out.println("shown " + shown.getKey() + " on " + one.channel + " icon " + one.icon + ": "
                     + one.title + " tap " + one.tap.intent.getStringExtra("message_id"));
+            for (Notification.Action action : one.actions) {
+                System.out.println("button " + action.label);
+            }
+            if (one.visibility == Notification.VISIBILITY_PUBLIC) {
+                System.out.println("open on the lock screen");
+            }
         }
         for (String waiting : Alarms.waiting(PHONE)) {
             System.out.println("waiting " + waiting);

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from mobile_app.device.android_notices import AndroidAlarms, AndroidNotifier, wake
+from mobile_app.device.android_notices import AndroidAlarms, AndroidNotifier
 from mobile_app.device.ports import Alarm, Alarms, Notifier
-from mobile_app.locales import Wording
 
 
 class Java:
@@ -41,6 +40,7 @@ class Java:
                 cancel=lambda _, alarm_id: self.armed.pop(alarm_id, None),
                 waiting=lambda _: list(self.armed),
                 rearm=lambda _: self.rearmed.append(True),
+                bootedAtMillis=lambda: 1772409600250,
             ),
             "org.soom.phone.Ledger": SimpleNamespace(
                 notes=lambda _: list(self.kept), settle=lambda _, notes: self._settle(notes)
@@ -65,13 +65,25 @@ def java(monkeypatch: pytest.MonkeyPatch) -> Java:
     return java
 
 
-DOSE = Alarm("dose-1", datetime(2026, 3, 2, 8, 0), 120, "reminders", "Morning dose", "2 puffs")  # noqa: DTZ001 (local)
+DOSE = Alarm(
+    "dose-1",
+    datetime(2026, 3, 2, 8, 0),  # noqa: DTZ001 (local)
+    120,
+    "reminders",
+    "Morning dose",
+    "2 puffs",
+    actions=(("taken", "Done"), ("skip", "Skip")),
+    reasons=(("ran_out", "Ran out"),),
+    why="Why?",
+    open_on_lock_screen=True,
+)
 
 
 def test_an_alarm_reaches_java_in_the_local_time_that_java_reads(java: Java) -> None:
     alarms: Alarms = AndroidAlarms()
     assert alarms.arm(DOSE)
-    assert java.armed == {"dose-1": ("2026-03-02T08:00:00", 120, "reminders", "Morning dose", "2 puffs")}
+    words = ("Morning dose", "2 puffs", ["taken|Done", "skip|Skip"], ["ran_out|Ran out"], "Why?", True)
+    assert java.armed == {"dose-1": ("2026-03-02T08:00:00", 120, "reminders", *words)}
     assert alarms.waiting() == {"dose-1"}
 
 
@@ -80,6 +92,10 @@ def test_an_alarm_with_a_zone_is_refused(java: Java) -> None:
     with pytest.raises(ValueError, match="in local time"):
         AndroidAlarms().arm(zoned)
     assert java.armed == {}
+
+
+def test_the_boot_is_told_in_utc(java: Java) -> None:
+    assert AndroidAlarms().booted_at() == datetime(2026, 3, 2, 0, 0, 0, 250000, tzinfo=UTC)
 
 
 def test_cancelling_takes_the_shown_notification_away_too(java: Java) -> None:
@@ -112,16 +128,6 @@ def test_a_tap_tells_its_message_once_whether_soom_was_closed_or_open(java: Java
     java.extras = {}
     java.listeners[0](java.intent)
     assert notifier.tapped() is None
-
-
-def test_when_soom_starts_the_channels_speak_its_language_and_forgotten_alarms_are_armed(java: Java) -> None:
-    wake(Wording("et").say)
-    assert {channel: name for channel, (name, _) in java.channels.items()} == {
-        "urgent": "Kiired hoiatused",
-        "messages": "Sõnumid raviasutusest",
-        "reminders": "Meeldetuletused",
-    }
-    assert java.rearmed == [True]
 
 
 def test_only_what_the_clinic_writes_is_quiet_and_the_permission_is_asked_at_run_time(java: Java) -> None:

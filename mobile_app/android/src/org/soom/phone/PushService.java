@@ -25,6 +25,10 @@ public final class PushService extends FirebaseMessagingService {
         if (messageId != null) {
             Ledger.note(this, "received", messageId, System.currentTimeMillis());
         }
+        String key = message.getData().get("occurrence_key");
+        if (key != null && Alarms.pushed(this, key + "@" + message.getData().get("occurrence_date"))) {
+            return;
+        }
         RemoteMessage.Notification notification = message.getNotification();
         if (notification == null) {
             return;

@@ -8,6 +8,20 @@ import android.content.Intent;
 public final class RearmReceiver extends BroadcastReceiver {
     @Override
     public void onReceive(Context context, Intent intent) {
-        Alarms.rearm(context);
+        Alarms.rearm(context, cause(String.valueOf(intent.getAction())));
+    }
+
+    private static String cause(String action) {
+        switch (action) {
+            case Intent.ACTION_BOOT_COMPLETED:
+                return "off";
+            case Intent.ACTION_TIMEZONE_CHANGED:
+                return "zone";
+            case Intent.ACTION_TIME_CHANGED:
+                return "clock";
+            default:
+                // An update and the loss of the permission end Soom and its alarms.
+                return "stopped";
+        }
     }
 }

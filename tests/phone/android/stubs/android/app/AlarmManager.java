@@ -29,5 +29,6 @@ public class AlarmManager {
     public void forgetAll() {
         armed.clear();
         dueAtMillis.clear();
+        PendingIntent.KNOWN.clear();
     }
 }
