@@ -15,6 +15,16 @@ from backend.recommendations.drafting import StartingPoint
 ROWS = 4
 ZONES = ("green", "yellow", "red")
 Fields = dict[str, str]
+# What a saved draft keeps: never the password, nor the reason, which belongs to the moment of signing.
+EDITOR_FIELDS = frozenset(
+    {"based_on_version", "option", "personal_best", "basis", "meter", "yellow_below", "red_below", "review_on"}
+    | {"steroid_milligrams", "steroid_days", "remind_doses", "remind_morning", "remind_evening"}
+    | {"remind_peak_flow", "remind_diary"}
+    | {f"extra_{zone}" for zone in ZONES}
+    | {f"{name}_{row}" for name in ("product", "use", "inhalations", "times", "most") for row in range(ROWS)}
+    | {f"add_on_{add_on.value}" for add_on in AddOn}
+)
+LONGEST_FIELD = 2000
 
 
 def fields_of(start: StartingPoint) -> Fields:
@@ -47,6 +57,22 @@ def fields_of(start: StartingPoint) -> Fields:
     for add_on in start.regimen.add_ons if start.regimen else []:
         fields[f"add_on_{add_on.value}"] = "on"
     return fields
+
+
+def kept_fields(sent: Mapping[str, str]) -> Fields:
+    """The editor's fields that were filled in, for a saved draft."""
+    return {name: sent[name][:LONGEST_FIELD] for name in EDITOR_FIELDS if sent.get(name)}
+
+
+def fields_of_saved(saved: Mapping[str, str]) -> Fields:
+    """The editor as it was left; a field that was empty then is empty again."""
+    return dict.fromkeys(EDITOR_FIELDS, "") | dict(saved)
+
+
+def rows_of(fields: Fields) -> range:
+    """The rows of prescriptions to show: those written, and an empty one."""
+    written = [row for row in range(ROWS) if fields.get(f"product_{row}")]
+    return range(min(ROWS, max(2, written[-1] + 2 if written else 2)))
 
 
 def draft_of(sent: Mapping[str, str]) -> PlanDraft:

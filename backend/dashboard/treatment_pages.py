@@ -1,8 +1,9 @@
 """The treatment page and what its forms do. Each form answers with the page anew, or with what speaks against it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -12,7 +13,15 @@ from backend.clinical.medicines import AddOn, Use
 from backend.clinical.personal_best import BestBasis
 from backend.core.errors import SoomError
 from backend.dashboard.patient_view import local_today
-from backend.dashboard.plan_form import ROWS, ZONES, draft_of, fields_of, not_understood
+from backend.dashboard.plan_form import (
+    ZONES,
+    draft_of,
+    fields_of,
+    fields_of_saved,
+    kept_fields,
+    not_understood,
+    rows_of,
+)
 from backend.dashboard.translations import catalogue
 from backend.dashboard.treatment_routes import WithdrawalIn, entered, signed, withdrawn
 from backend.dashboard.treatment_view import UNITS, medicines, option_of, regimen_lines, treatment_view
@@ -21,7 +30,9 @@ from backend.measurements.rules import SPIROMETRY, MeasurementKind
 from backend.measurements.schemas import MeasurementsIn
 from backend.patients.store import visible_patient
 from backend.patients.tables import Patient
+from backend.plans import saved_drafts
 from backend.plans.draft import Checked, Remark
+from backend.plans.errors import DraftChangedMeanwhile
 from backend.plans.service import check_draft
 from backend.recommendations import decisions
 from backend.recommendations.drafting import starting_point
@@ -68,6 +79,10 @@ def treatment_page(
     except OptionNotOffered:
         # An old link: the page as it is now says what is offered.
         option, start = None, starting_point(viewer.session, patient, None, now=viewer.now)
+    saved = saved_drafts.saved_draft(viewer.session, viewer.clinician.id, patient.id)
+    # Who asks for another option begins anew; the draft stays until something is written.
+    opened = saved if saved is not None and option in {None, saved.fields.get("option")} else None
+    fields = fields_of(start) if opened is None else fields_of_saved(opened.fields)
     options = shown.recommendation.options if shown.recommendation is not None else []
     return viewer.page(
         "treatment.html",
@@ -79,8 +94,12 @@ def treatment_page(
         editing=option is not None or edit or not shown.versions,
         chosen=option_of(options, option),
         start=start,
-        fields=fields_of(start),
-        rows=range(min(ROWS, 1 + len(start.regimen.prescriptions) if start.regimen else 2)),
+        fields=fields,
+        rows=rows_of(fields),
+        saved=saved,
+        opened=opened,
+        stale=opened is not None and opened.based_on_version != start.based_on_version,
+        editor=uuid4(),
         products=medicines(),
         uses=list(Use),
         add_ons=list(AddOn),
@@ -98,9 +117,10 @@ def treatment_page(
 
 
 @router.post("/patients/{patient_id}/treatment/check")
-def check_plan(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Response:
-    """The rules' word on what stands in the editor now; nothing is stored."""
+def check_plan(viewer: CurrentViewer, patient_id: UUID, sent: Sent, save: bool = False) -> Response:
+    """The rules' word on what stands in the editor now. With `save` it is kept as the clinician's draft."""
     patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+    kept = _kept(viewer, patient, sent) if save else None
     checked, best = _checked(viewer, patient, sent)
     return viewer.page(
         "treatment_checked.html",
@@ -108,9 +128,43 @@ def check_plan(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Response:
         patient=patient,
         checked=checked,
         best=best,
+        kept=kept,
         remark_text=_remark_text(viewer),
         shares=_shares(sent, best),
     )
+
+
+def _kept(viewer: Viewer, patient: Patient, sent: dict[str, str]) -> str:
+    """Whether the draft was `saved`, or another window has `changed` it meanwhile."""
+    try:
+        editor, version = UUID(sent.get("editor", "")), int(sent.get("based_on_version", ""))
+        seen_at = datetime.fromisoformat(sent["draft_seen"]) if sent.get("draft_seen") else None
+    except ValueError:
+        # Not from our form: checked, and not kept.
+        return "unsaved"
+    try:
+        saved_drafts.save(
+            viewer.session,
+            viewer.clinician.id,
+            patient.id,
+            kept_fields(sent),
+            based_on_version=version,
+            editor=editor,
+            seen_at=seen_at,
+            now=viewer.now,
+        )
+    except DraftChangedMeanwhile:
+        return "changed"
+    return "saved"
+
+
+@router.post("/patients/{patient_id}/treatment/draft")
+def settle_draft(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Response:
+    """Throw the saved draft away, or base it on the plan in force now."""
+    patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+    act = saved_drafts.take_over if sent.get("do") == "take_over" else saved_drafts.discard
+    act(viewer.session, viewer.clinician.id, patient.id)
+    return _anew()
 
 
 @router.post("/patients/{patient_id}/treatment/sign")

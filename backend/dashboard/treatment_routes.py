@@ -25,7 +25,9 @@ from backend.measurements import service as measurement_service
 from backend.measurements.schemas import MeasurementsIn
 from backend.patients.store import visible_patient
 from backend.patients.tables import Patient
+from backend.plans import saved_drafts
 from backend.plans.draft import Checked, PlanDraft
+from backend.plans.schemas import SavedDraftIn, SavedDraftOut
 from backend.plans.service import check_draft
 from backend.recommendations import decisions
 from backend.recommendations.drafting import StartingPoint, starting_point
@@ -87,6 +89,38 @@ def check_plan(viewer: CurrentViewer, patient_id: UUID, body: PlanDraft) -> Chec
     return check_draft(viewer.session, patient, body, now=viewer.now)
 
 
+@router.get("/patients/{patient_id}/plan-draft/saved")
+def show_saved_draft(viewer: CurrentViewer, patient_id: UUID) -> SavedDraftOut | None:
+    """What the caller has written of a plan and not signed yet; null when there is nothing."""
+    patient = _opened(viewer, patient_id, "view_treatment")
+    saved = saved_drafts.saved_draft(viewer.session, viewer.clinician.id, patient.id)
+    return None if saved is None else SavedDraftOut.model_validate(saved, from_attributes=True)
+
+
+@router.post("/patients/{patient_id}/plan-draft/saved")
+def save_draft(viewer: CurrentViewer, patient_id: UUID, body: SavedDraftIn) -> SavedDraftOut:
+    """Keep a half-written plan, for the caller alone. 409 `draft_changed_meanwhile` when another editor has saved."""
+    patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+    saved = saved_drafts.save(
+        viewer.session,
+        viewer.clinician.id,
+        patient.id,
+        body.fields,
+        based_on_version=body.based_on_version,
+        editor=body.editor,
+        seen_at=body.seen_at,
+        now=viewer.now,
+    )
+    return SavedDraftOut.model_validate(saved, from_attributes=True)
+
+
+@router.post("/patients/{patient_id}/plan-draft/discard", status_code=204)
+def discard_draft(viewer: CurrentViewer, patient_id: UUID) -> None:
+    """Throw the caller's saved draft away; nothing happens where there is none."""
+    patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+    saved_drafts.discard(viewer.session, viewer.clinician.id, patient.id)
+
+
 @router.get("/patients/{patient_id}/plans")
 def list_plans(viewer: CurrentViewer, patient_id: UUID) -> list[VersionOut]:
     """Every signed version, newest first, with its difference and read receipt."""
@@ -118,6 +152,7 @@ def signed(viewer: Viewer, patient: Patient, body: SignatureIn) -> SignedOut:
         despite_checklist=body.despite_checklist,
         now=viewer.now,
     )
+    saved_drafts.discard(viewer.session, viewer.clinician.id, patient.id)
     return SignedOut(version=plan.version, signed_at=plan.signed_at)
 
 

@@ -1,9 +1,10 @@
 """A signed plan as the phone receives it, in the patient's language."""
 
 from datetime import date, datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from backend.clinical.medicines import Prescription
 from backend.plans.difference import prescription_text, say
@@ -124,3 +125,38 @@ def _by_inhaler(plan: ActionPlan) -> list[tuple[UUID, Prescription]]:
         (UUID(kept["inhaler_id"]), prescription)
         for kept, prescription in zip(stored, regimen.prescriptions, strict=True)
     ]
+
+
+DraftField = Annotated[str, StringConstraints(max_length=2000)]
+
+
+class SavedDraftOut(BaseModel):
+    """`fields` are those of the editor by name. Send `saved_at` back as `seen_at` when you go on from it."""
+
+    based_on_version: int
+    fields: dict[str, str]
+    editor: UUID
+    saved_at: datetime
+
+
+class SavedDraftIn(BaseModel):
+    """`editor`: made by the client for each open editor. `seen_at`: the draft that it began from, if any."""
+
+    based_on_version: Annotated[int, Field(ge=0)]
+    fields: Annotated[dict[DraftField, DraftField], Field(max_length=60)]
+    editor: UUID
+    seen_at: datetime | None = None
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "based_on_version": 1,
+                    "fields": {"product_0": "budesonide_formoterol_200_6_dpi", "inhalations_0": "2"},
+                    "editor": "6f6f1b0a-4c3f-4a54-9a0e-0f6de1a4f2a1",
+                    "seen_at": None,
+                }
+            ]
+        },
+    )
