@@ -152,7 +152,7 @@ class SoomApp(MDApp):
         self.truth.reported(report)
         if report.fetched or report.problem is None:
             self._adopt_language_of_profile()
-        if self.frame is not None and self.frame.page_name in ("today", "plan", "trends", "diary"):
+        if self.frame is not None and self.frame.page_name in ("today", "plan", "trends", "diary", "consents"):
             self.frame.page.shown()
 
     def _adopt_language_of_profile(self) -> None:
@@ -190,9 +190,14 @@ class SoomApp(MDApp):
         self._worker.submit(run)
 
     def ask_clinic(self, question: Callable[[Sharing], None], then: Callable[[Exception | None], None]) -> None:
-        """Asks the server off the UI thread, as state pages want it."""
+        """Asks the server off the UI thread, as state pages want it. Nobody is told once another diary is open."""
         door = self._door
-        self.in_background(lambda: door.ask(question), then)
+
+        def told(error: Exception | None) -> None:
+            if self._door is door and not self._stopped:
+                then(error)
+
+        self.in_background(lambda: door.ask(question), told)
 
     def enrol(self, address: str, code: str) -> None:
         """Trades a code for tokens; blocks. Raises ServerRefused, ServerUnreachable, OtherPatient."""

@@ -101,6 +101,25 @@ class LinksScreen(AskedScreen):
 
     def __init__(self, state: Links, wording: Wording, frame: Frame) -> None:
         super().__init__(state, wording, frame, "links.title")
+        # Built once: an answer that arrives must not take the keyboard away from somebody who is typing.
+        self._new = self._new_link()
+
+    def _new_link(self) -> Card:
+        say = self.wording.say
+        new = Card()
+        self._label = Field(label=say("links.for_whom"), hint=say("links.for_whom_hint"))
+        self._label.ids.input.bind(text=lambda _, text: setattr(self.state, "label", text))
+        new.add_widget(self._label)
+        new.add_widget(Words(text=say("links.how_long"), role="label", tone="soft"))
+        days = Row()
+        self._days = {}
+        for number in LINK_DAYS:
+            choice = Choice(label=say("links.days", count=number))
+            choice.bind(on_release=lambda _, number=number: self.state.choose_days(number))
+            self._days[number] = choice
+            days.add_widget(choice)
+        new.add_widget(days)
+        return new
 
     def shown(self) -> None:
         """Asks anew which links open."""
@@ -118,23 +137,17 @@ class LinksScreen(AskedScreen):
                 row.bind(on_release=lambda _, link=link: self.frame.go("link", link_id=link.id))
                 card.add_widget(row)
             body.add_widget(card)
-        new = Card()
-        self._label = Field(label=say("links.for_whom"), hint=say("links.for_whom_hint"))
-        self._label.ids.input.text = self.state.label
-        self._label.ids.input.bind(text=lambda _, text: setattr(self.state, "label", text))
-        new.add_widget(self._label)
-        new.add_widget(Words(text=say("links.how_long"), role="label", tone="soft"))
-        days = Row()
-        for number in LINK_DAYS:
-            choice = Choice(label=say("links.days", count=number), chosen=number == self.state.days)
-            choice.bind(on_release=lambda _, number=number: self.state.choose_days(number))
-            days.add_widget(choice)
-        new.add_widget(days)
-        body.add_widget(new)
+        for number, choice in self._days.items():
+            choice.chosen = number == self.state.days
+        body.add_widget(self._new)
         make = PushButton(icon="link-plus", label=say("links.make"))
         make.enabled = not self.state.busy
-        make.bind(on_release=lambda _: self.state.make(lambda link_id: self.frame.go("link", link_id=link_id)))
+        make.bind(on_release=lambda _: self.state.make(self._made))
         self.put_at_foot(make)
+
+    def _made(self, link_id: str) -> None:
+        self._label.ids.input.text = ""
+        self.frame.go("link", link_id=link_id)
 
 
 class LinkScreen(AskedScreen):

@@ -86,7 +86,7 @@ class Medicines:
         if left is None:
             return say("medicines.left_unknown")
         key = "medicines.left_refill" if left <= self._refill_below(inhaler) else "medicines.left"
-        return " ".join(part for part in (say(key, count=left), self._expiry(inhaler.id)) if part)
+        return "\n".join(part for part in (say(key, count=left), self._expiry(inhaler.id)) if part)
 
     def expires_on(self, inhaler_id: str) -> date | None:
         """The last day on which the inhaler in use is good; None when that was never said."""

@@ -39,8 +39,8 @@ class PlanSpan:
     version: int
     from_day: float
     to_day: float
-    is_new: bool
-    """Whether it was signed within the time shown."""
+    signed_day: float | None
+    """When it was signed, if that lies within the time shown."""
     personal_best_litres_per_min: int
     yellow_below_litres_per_min: int
     red_below_litres_per_min: int
@@ -177,7 +177,7 @@ class Trends:
     @property
     def new_plans(self) -> int:
         """How many plans were signed within the time shown."""
-        return sum(span.is_new for span in self.plan_spans)
+        return sum(span.signed_day is not None for span in self.plan_spans)
 
     @property
     def is_empty(self) -> bool:
@@ -229,7 +229,7 @@ class Trends:
                         plan.version,
                         start,
                         end,
-                        0.0 < signed <= self.range_days,
+                        signed if 0.0 < signed <= self.range_days else None,
                         plan.personal_best_litres_per_min,
                         plan.yellow_below_litres_per_min,
                         plan.red_below_litres_per_min,

@@ -148,8 +148,8 @@ class PeakFlowChart(Chart):
         for span in self.spans:
             self._bands(span, y_of, low, high)
         for span in self.spans:
-            if span.is_new:
-                self._new_plan(span, height)
+            if span.signed_day is not None:
+                self._new_plan(span.version, span.signed_day, height)
         step = 100 if high - low > 250 else 50
         for value in range(int(low // step * step), int(high) + 1, step):
             if value < low:
@@ -196,11 +196,11 @@ class PeakFlowChart(Chart):
         if span is self.spans[-1]:
             self.text(self.best_text, right - dp(4), best + dp(9), anchor="right", tone="on_green_soft")
 
-    def _new_plan(self, span: PlanSpan, height: float) -> None:
-        x = self.x_of(span.from_day)
+    def _new_plan(self, version: int, signed_day: float, height: float) -> None:
+        x = self.x_of(signed_day)
         Color(*look.colour("primary"))
         Line(points=[x, self.bottom, x, self.bottom + height], width=dp(1.1))
-        self.text(self.version_text(span.version), x + dp(4), self.bottom + dp(9), anchor="left", tone="primary")
+        self.text(self.version_text(version), x + dp(4), self.bottom + dp(9), anchor="left", tone="primary")
 
     def _line(self, y_of: Callable[[float], float]) -> None:
         Color(*look.colour("ink")[:3], 0.55)
@@ -361,14 +361,14 @@ class TriggerChart(Chart):
     def draw(self) -> None:
         """The rows from the top, each with a thin line and its marks."""
         row_height = dp(self.ROW_HEIGHT_DP) * min(look.text_scale, 1.4)
-        side = min(max((self.x_of(1) - self.x_of(0)) * 0.7, dp(2)), dp(9))
+        width = min(max((self.x_of(1) - self.x_of(0)) * 0.7, dp(3)), dp(9))
         for number, row in enumerate(self.rows):
             base = self.top - (number + 1) * row_height + dp(8)
             self.text(row.words, self.left, base + row_height * 0.55, anchor="left", tone="ink")
             Color(*look.colour("line"))
             Line(points=[self.left, base, self.right - dp(6), base], width=1)
             Color(*look.colour("on_warm_soft"))
-            draw_boxes([(self.x_of(day + 0.5) - side / 2, base - side / 2, side, side) for day in row.days])
+            draw_boxes([(self.x_of(day + 0.5) - width / 2, base, width, dp(11)) for day in row.days])
         if self._touched is not None and self._touched < len(self.marks):
             x = self.x_of(self.marks[self._touched].at_day + 0.5)
             Color(*look.colour("ink"))

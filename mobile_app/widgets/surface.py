@@ -89,6 +89,8 @@ class Toast(BoxLayout):
     def __init__(self, undo: Callable[[], None] | None, **properties: object) -> None:
         super().__init__(**properties)
         self._undo = undo
+        if undo is None:
+            self.remove_widget(self.ids.undo)
         self.opacity = 0
         Animation(opacity=1, duration=look.seconds).start(self)
         self._leaving = Clock.schedule_once(lambda _: self.leave(), self.STAYS_SECONDS)

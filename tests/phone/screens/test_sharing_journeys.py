@@ -1,4 +1,4 @@
-"""Who may see the diary, by touch: consents, who saw it, a link for a doctor, carers; a new phone, another clinic code."""
+"""Who may see the diary, by touch: consents, who saw it, a link for a doctor, carers; a new phone, a scanned code."""
 
 from datetime import timedelta
 
@@ -73,7 +73,8 @@ def test_a_link_for_a_doctor_is_made_shown_as_a_code_and_ended(enrolled: Hand, c
     assert enrolled.sees("Dr. Lee")
     enrolled.photo("link")
     enrolled.tap("End this link now")
-    enrolled.wait_for(lambda: fake.links == [], "the clinic ends it")
+    enrolled.wait_for(lambda: enrolled.sees("The link no longer opens"), "the clinic ends it")
+    assert fake.links == []
     assert not enrolled.sees("Dr. Lee")
 
 
@@ -221,7 +222,7 @@ def test_a_new_inhaler_keeps_its_date_and_warns_before_it_ends(enrolled: Hand, c
     assert enrolled.sees("March 2027")
     enrolled.photo("new_inhaler")
     enrolled.tap("Begin this one")
-    assert enrolled.sees("About 120 puffs left, by your entries Use by March 2027.")
+    assert enrolled.sees("About 120 puffs left, by your entries\nUse by March 2027.")
     clock.walk(days=380)
     enrolled.show("medicines")
     assert enrolled.sees("Use by March 2027: time for a new one.")
