@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -60,13 +60,30 @@ class DiaryDay:
 
 @dataclass(frozen=True)
 class Control:
-    """`met` are criteria that hold, `open` those with too few answers to say; `not_used` ones count for nothing."""
+    """`met` are criteria that hold, `open` those with too few answers to say; `not_used` ones count for nothing.
+
+    `from_check` are those that the diary was too thin for and the four questions, answered at once, decided.
+    """
 
     control_class: ControlClass
     met: tuple[Criterion, ...]
     open: tuple[Criterion, ...]
     not_used: tuple[Criterion, ...]
     source: str
+    from_check: tuple[Criterion, ...] = ()
+
+
+@dataclass(frozen=True)
+class ControlCheck:
+    """The four questions on the last four weeks, answered at once on a day; a question left out is not answered."""
+
+    answered_on: date
+    answers: Mapping[Criterion, bool]
+
+    def stands(self, on: date, guideline: Guideline | None = None) -> bool:
+        """Whether it still says something of the four weeks that end with `on`."""
+        days = (guideline or edition()).number("control.check_stands_for")
+        return 0 <= (on - self.answered_on).days <= days
 
 
 def four_weeks(
@@ -94,8 +111,10 @@ def four_weeks(
     )
 
 
-def assess_control(window: FourWeeks, guideline: Guideline | None = None) -> Control:
+def assess_control(window: FourWeeks, guideline: Guideline | None = None, check: ControlCheck | None = None) -> Control:
     """The control class of GINA's four questions.
+
+    `check`, if it still stands, decides what the diary is too thin for; what the diary says is never taken back.
 
     A criterion that holds on the answers alone counts even when answers are few; it is only taken as absent when enough
     days were answered. Uncontrolled needs no further answers once three criteria hold.
@@ -107,6 +126,11 @@ def assess_control(window: FourWeeks, guideline: Guideline | None = None) -> Con
         Criterion.RELIEVER_USE: _too_often(window.reliever, guideline),
         Criterion.ACTIVITY_LIMITED: _ever(window.activity, guideline),
     }
+    from_check = []
+    for criterion, answer in check.answers.items() if check is not None else ():
+        if states[criterion] is None:
+            states[criterion] = answer
+            from_check.append(criterion)
     not_used: tuple[Criterion, ...] = ()
     if window.reliever_is_ics_formoterol and guideline.offers("control.ics_formoterol_reliever_not_counted"):
         del states[Criterion.RELIEVER_USE]
@@ -121,7 +145,14 @@ def assess_control(window: FourWeeks, guideline: Guideline | None = None) -> Con
         control_class = ControlClass.PARTLY_CONTROLLED
     else:
         control_class = ControlClass.WELL_CONTROLLED
-    return Control(control_class, met, still_open, not_used, guideline.citation("control.uncontrolled_from"))
+    return Control(
+        control_class,
+        met,
+        still_open,
+        not_used,
+        guideline.citation("control.uncontrolled_from"),
+        tuple(criterion for criterion in from_check if criterion not in not_used),
+    )
 
 
 def _too_often(answers: Answers, guideline: Guideline) -> bool | None:

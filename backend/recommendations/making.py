@@ -149,6 +149,7 @@ def picture_out(picture: Picture, options: Options, guideline: Guideline | None 
                     days_yes=answers.days_yes,
                     days_answered=answers.days_answered,
                     holds=True if criterion in control.met else None if criterion in control.open else False,
+                    from_check_on=picture.control_check_on if criterion in control.from_check else None,
                 )
                 for criterion, answers in asked
                 if criterion not in control.not_used

@@ -42,6 +42,7 @@ class Picture:
     regimen: Regimen
     control: Control
     four_weeks: FourWeeks
+    control_check_on: date | None
     well_controlled_days: int | None
     adherence: Adherence
     as_needed: AsNeededIcs | None
@@ -73,7 +74,8 @@ def picture(records: Records, as_of: date, watched: Watched | None) -> Picture |
     answers = [diary_day(day) for day in records.days if day.on <= as_of]
     formoterol = regimen.reliever_is_ics_formoterol
     window = four_weeks(answers, as_of, formoterol)
-    control = assess_control(window)
+    check = records.control_check
+    control = assess_control(window, check=check if check is not None and check.stands(as_of) else None)
     puffs = {day.on: round(day.reliever_puffs) for day in records.days if day.reliever_puffs is not None}
     followed = adherence(_dose_days(records, regimen, as_of))
     has_saba = any(p.product.saba for p in regimen.relievers)
@@ -102,6 +104,7 @@ def picture(records: Records, as_of: date, watched: Watched | None) -> Picture |
         regimen=regimen,
         control=control,
         four_weeks=window,
+        control_check_on=check.answered_on if check is not None and control.from_check else None,
         well_controlled_days=state.well_controlled_days,
         adherence=followed,
         as_needed=_as_needed(puffs, regimen, as_of),

@@ -7,11 +7,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
+from backend.clinical.control import ControlCheck, Criterion
 from backend.clinical.medicines import Regimen
 from backend.clinical.red_flags import RedFlag
-from backend.diary.tables import Attack
+from backend.diary.tables import Attack, Instrument, Questionnaire
 from backend.measurements.rules import MeasurementKind
 from backend.measurements.store import newest_by_patient
 from backend.measurements.tables import Measurement
@@ -57,6 +59,7 @@ class Records:
     plans: tuple[ActionPlan, ...]
     checks: Mapping[CheckCode, ClinicalCheck]
     measured: Mapping[str, Measurement]
+    control_check: ControlCheck | None
     red_flags: frozenset[RedFlag]
     forecasting_consent: bool
     columns: DiaryColumns
@@ -123,6 +126,7 @@ def read_records(session: Session, patient_ids: Sequence[UUID], now: datetime) -
             )
         )
     )
+    control_checks = _control_checks(session, ids)
     measured = newest_by_patient(session, ids, today)
     return {
         patient_id: Records(
@@ -132,12 +136,33 @@ def read_records(session: Session, patient_ids: Sequence[UUID], now: datetime) -
             plans=tuple(plans[patient_id]),
             checks=checks[patient_id],
             measured=measured[patient_id],
+            control_check=control_checks.get(patient_id),
             red_flags=flags.get(patient_id, frozenset()),
             forecasting_consent=patient_id in with_consent,
             columns=columns,
             index=index,
         )
         for index, patient_id in enumerate(ids)
+    }
+
+
+def _control_checks(session: Session, ids: Sequence[UUID]) -> dict[UUID, ControlCheck]:
+    """The newest of each patient."""
+    found = session.exec(
+        select(Questionnaire)
+        .where(
+            col(Questionnaire.patient_id).in_(ids),
+            Questionnaire.instrument == Instrument.CONTROL_CHECK.value,
+            col(Questionnaire.deleted).is_(False),
+        )
+        .ext(distinct_on(col(Questionnaire.patient_id)))
+        .order_by(col(Questionnaire.patient_id), col(Questionnaire.taken_at).desc())
+    )
+    return {
+        row.patient_id: ControlCheck(
+            row.local_date, {Criterion(code): bool(answer) for code, answer in (row.answers or {}).items()}
+        )
+        for row in found
     }
 
 

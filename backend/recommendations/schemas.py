@@ -22,12 +22,16 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, m
 
 
 class AnswersOut(BaseModel):
-    """`days_yes` of the `days_answered` of the last four weeks; a day without an answer counts as neither."""
+    """`days_yes` of the `days_answered` of the last four weeks; a day without an answer counts as neither.
+
+    `from_check_on`: the diary is too thin, and `holds` is what the patient answered to the four questions that day.
+    """
 
     criterion: Criterion
     days_yes: int
     days_answered: int
     holds: bool | None
+    from_check_on: date | None = None
 
 
 class ControlOut(BaseModel):

@@ -17,6 +17,7 @@ from backend.clinical.adherence import (
 from backend.clinical.attacks import Attack, is_severe, review_window, severe_episodes
 from backend.clinical.control import (
     Answers,
+    ControlCheck,
     ControlClass,
     Criterion,
     DiaryDay,
@@ -263,3 +264,31 @@ def test_after_an_attack_the_review_is_within_a_week_of_discharge_or_two_weeks_a
 def test_a_medication_ratio_of_one_half_is_good() -> None:
     assert medication_ratio_is_good(0.5)
     assert not medication_ratio_is_good(0.49)
+
+
+def test_four_answers_given_at_once_decide_only_what_the_diary_is_too_thin_for() -> None:
+    check = ControlCheck(TODAY, dict.fromkeys(Criterion, False) | {Criterion.NIGHT_WAKING: True})
+    nothing = four_weeks([], TODAY, False)
+    assert assess_control(nothing).control_class is ControlClass.NOT_ENOUGH_DATA
+    by_check = assess_control(nothing, check=check)
+    assert by_check.control_class is ControlClass.PARTLY_CONTROLLED
+    assert set(by_check.from_check) == set(Criterion)
+    # A diary that says otherwise is not taken back: symptoms on each of twenty days.
+    days = [DiaryDay(TODAY - timedelta(days=back), True, False, True, True) for back in range(20)]
+    told = assess_control(four_weeks(days, TODAY, False), check=check)
+    assert told.control_class is ControlClass.UNCONTROLLED
+    assert told.from_check == ()
+
+
+@given(windows(), st.dictionaries(st.sampled_from(list(Criterion)), st.booleans()))
+def test_answers_of_a_check_never_hide_what_the_diary_shows(window: FourWeeks, answers: dict[Criterion, bool]) -> None:
+    alone, together = assess_control(window), assess_control(window, check=ControlCheck(TODAY, answers))
+    assert set(alone.met) <= set(together.met)
+    assert set(together.open) <= set(alone.open)
+
+
+def test_a_check_stands_for_two_weeks() -> None:
+    check = ControlCheck(TODAY - timedelta(days=14), {})
+    assert check.stands(TODAY)
+    assert not check.stands(TODAY + timedelta(days=1))
+    assert not check.stands(TODAY - timedelta(days=15))

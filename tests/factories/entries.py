@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from backend.core.due import mark_due
-from backend.diary.tables import Attack, PeakFlow, Symptoms, TriggerExposure
+from backend.diary.tables import Attack, PeakFlow, Questionnaire, Symptoms, TriggerExposure
 from backend.medication.tables import Inhaler, InhalerRole, InhalerUse
 from backend.patients.entry import Entry
 from backend.patients.tables import Patient
@@ -41,6 +41,11 @@ def trigger(session: Session, of: Patient, name: str, *, taken_at: datetime) -> 
 
 def attack(session: Session, of: Patient, *, taken_at: datetime, **more: Any) -> Attack:
     return _add(session, Attack(**_header(of, taken_at), **_body(more, systemic_steroids=True, source="self")))
+
+
+def control_check(session: Session, of: Patient, answers: dict[str, int], *, taken_at: datetime) -> Questionnaire:
+    body: dict[str, Any] = {"instrument": "control_check", "period_days": 28, "answers": answers}
+    return _add(session, Questionnaire(**_header(of, taken_at), **body))
 
 
 def plan_receipt(session: Session, of: Patient, version: int, *, taken_at: datetime) -> PlanReceipt:

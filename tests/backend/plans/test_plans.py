@@ -48,7 +48,7 @@ def test_each_signature_makes_a_new_version_and_the_newest_is_in_force(session: 
 
 def test_a_signature_has_the_patient_assessed_by_the_new_plan(session: Session) -> None:
     [plan] = signed(session)
-    assert session.exec(select(DueWork.kind).where(DueWork.key == plan.patient_id)).all() == ["assess"]
+    assert "assess" in session.exec(select(DueWork.kind).where(DueWork.key == plan.patient_id)).all()
 
 
 def test_the_database_itself_refuses_to_change_a_signed_plan(session: Session) -> None:

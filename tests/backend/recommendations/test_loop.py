@@ -315,3 +315,20 @@ def test_work_that_is_due_is_done_and_not_left(session: Session, minji: Patient)
     assert recommend_due(new_session, NOON) == 1
     assert recommend_due(new_session, NOON) == 0
     assert open_recommendation(session, minji.id) is not None
+
+
+def test_with_a_thin_diary_the_four_questions_of_the_check_tell_the_control_class_and_say_so(
+    session: Session, doctor: Clinician
+) -> None:
+    patient = treatment.patient(session, doctor, now=START)
+    treatment.sign(session, patient, doctor, treatment.LOW_ICS, now=START)
+    answers = dict.fromkeys(("daytime_symptoms", "night_waking", "reliever_use"), 1) | {"activity_limited": 0}
+    entries.control_check(session, patient, answers, taken_at=NOON - timedelta(days=3))
+    row = recommended(session, patient)
+    assert "uncontrolled" in row.reasons
+    shown = row.picture["control"]["answers"]
+    assert [(one["criterion"], one["holds"]) for one in shown] == [(code, bool(said)) for code, said in answers.items()]
+    assert {one["from_check_on"] for one in shown} == {(NOON - timedelta(days=3)).date().isoformat()}
+    later = NOON + timedelta(days=12)
+    look_again(session, [patient.id], later)
+    assert open_recommendation(session, patient.id) is None
