@@ -10,12 +10,21 @@ from backend.core.clock import Clock, utc_now
 from backend.core.database import connect, database_url, session_maker
 from backend.core.settings import Settings
 from backend.core.web import SecurityHeaders, UnpackGzip, add_error_rendering
-from backend.dashboard import hand_over_pages, hand_over_routes, snoozing, treatment_pages, treatment_routes
+from backend.dashboard import (
+    hand_over_pages,
+    hand_over_routes,
+    profile_pages,
+    profile_routes,
+    snoozing,
+    treatment_pages,
+    treatment_routes,
+)
 from backend.dashboard import pages as dashboard_pages
-from backend.dashboard import profile_pages, profile_routes
 from backend.dashboard import routes as dashboard
 from backend.dashboard.error_pages import add_error_pages
 from backend.interchange import routes as interchange
+from backend.operations import pages as operations_pages
+from backend.operations import routes as operations
 from backend.sharing import pages as sharing_pages
 from backend.sharing import routes as sharing
 from backend.sync import routes as sync
@@ -47,6 +56,8 @@ def build_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> Fa
     app.include_router(snoozing.router)
     app.include_router(snoozing.pages)
     app.include_router(alert_routes.router)
+    app.include_router(operations.router)
+    app.include_router(operations_pages.router)
     app.include_router(dashboard_pages.router)
     app.include_router(hand_over_pages.router)
     app.include_router(profile_pages.router)

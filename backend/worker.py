@@ -128,7 +128,8 @@ class Worker:
             logger.error("no assessment round has ended for %s", self.clock() - self.assessed_at)
             return
         with self.new_session() as session:
-            beat(session, self.name, now=self.clock())
+            forecaster = None if self.models is None else self.models.get()
+            beat(session, self.name, now=self.clock(), model=None if forecaster is None else forecaster.name)
             session.commit()
 
     def new_day(self) -> None:

@@ -19,6 +19,7 @@ def _check(table: str, name: str, condition: str) -> None:
 
 
 def upgrade() -> None:
+    op.add_column("worker_heartbeat", sa.Column("model", sa.String(), nullable=True))
     op.create_table(
         "alert_threshold",
         sa.Column("id", sa.BigInteger(), nullable=False),
@@ -174,6 +175,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("worker_heartbeat", "model")
     op.execute(
         "DELETE FROM delivery WHERE message_id IN (SELECT id FROM inbox_message WHERE kind IN ('reminder', 'phone_silent'))"
     )

@@ -15,15 +15,17 @@ class WorkerHeartbeat(SQLModel, table=True):
 
     worker: str = Field(primary_key=True)
     seen_at: datetime = Field(sa_column=Column(Instant, nullable=False))
+    # Which model it forecasts with; NULL where the rules work alone.
+    model: str | None = None
 
 
-def beat(session: Session, worker: str, *, now: datetime) -> None:
+def beat(session: Session, worker: str, *, now: datetime, model: str | None = None) -> None:
     session.connection().execute(
         text("""
-            INSERT INTO worker_heartbeat (worker, seen_at) VALUES (:worker, :now)
-            ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at
+            INSERT INTO worker_heartbeat (worker, seen_at, model) VALUES (:worker, :now, :model)
+            ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at, model = excluded.model
         """),
-        {"worker": worker, "now": now},
+        {"worker": worker, "now": now, "model": model},
     )
     session.connection().execute(
         text("DELETE FROM worker_heartbeat WHERE seen_at < :old"), {"old": now - timedelta(days=1)}

@@ -16,7 +16,7 @@ from starlette.types import Scope
 from backend.accounts import sign_in as sign_in_service
 from backend.accounts.errors import SignInFailed
 from backend.accounts.permissions import SESSION_COOKIE, SignedIn
-from backend.accounts.tables import DeviceRole
+from backend.accounts.tables import DeviceRole, Role
 from backend.alerts import service as alerts
 from backend.core import audit
 from backend.core.clock import Now
@@ -101,7 +101,9 @@ def sign_in(
         answer.headers["Retry-After"] = str(error.retry_after_seconds or 60)
         return answer
     audit.record(session, now=now, actor_kind=audit.ActorKind.CLINICIAN, actor_id=clinician.id, action="sign_in")
-    answer = RedirectResponse("/patients", status_code=303)
+    # An administrator sees no patients, but how Soom works.
+    home = "/operations" if clinician.role == Role.ADMINISTRATOR else "/patients"
+    answer = RedirectResponse(home, status_code=303)
     set_session_cookie(answer, settings, token)
     return answer
 
