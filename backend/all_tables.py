@@ -15,6 +15,7 @@ from backend.patients import tables as patients
 from backend.plans import tables as plans
 from backend.recommendations import tables as recommendations
 from backend.reminders import tables as reminders
+from backend.research import tables as research
 from backend.risk import tables as risk
 from backend.sharing import tables as sharing
 
@@ -34,6 +35,7 @@ TABLE_MODULES = (
     plans,
     recommendations,
     reminders,
+    research,
     risk,
     sharing,
 )

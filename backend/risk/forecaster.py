@@ -30,7 +30,7 @@ HORIZON_DAYS = 7
 # Every reason a forecast can give, with its unit; wording.toml has a sentence for each.
 REASON_CODES = REASON_UNITS
 
-_DIARIES = (Path(__file__).parent / "diaries.sql").read_text(encoding="utf-8")
+DIARIES = (Path(__file__).parent / "diaries.sql").read_text(encoding="utf-8")
 
 _PROFILES = """
 SELECT id, hospital_id, born_on, sex, height_cm, treatment_step, severe_attacks_last_year
@@ -175,7 +175,7 @@ def read_diaries(session: Session, patient_ids: Sequence[UUID]) -> DiaryColumns:
     """Everything the forecaster needs of these patients' diaries, with two statements."""
     connection = session.connection()
     ids = list(patient_ids)
-    rows = connection.execute(text(_DIARIES), {"ids": ids}).mappings().all()
+    rows = connection.execute(text(DIARIES), {"ids": ids}).mappings().all()
     index_of = {patient_id: index for index, patient_id in enumerate(ids)}
     diaries = Diaries.of(
         patient_index=[index_of[row["patient_id"]] for row in rows],

@@ -1,4 +1,4 @@
-"""The mapping of `concepts.toml`, and the vocabulary rows that go with an export."""
+"""The mapping of `concepts.toml`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from pathlib import Path
 MAPPING_FILE = Path(__file__).parent / "concepts.toml"
 LOCAL_FROM = 2_000_000_000
 NO_CONCEPT = 0
-# The local concept of what a source names and this mapping does not know; the source's own words stay beside it.
 DOMAIN_OF_KIND = {
     "type": "Type Concept",
     "gender": "Gender",
@@ -36,6 +35,7 @@ class Concept:
     name: str
     unit: str
     mark: str
+    soom_name: str
 
     @property
     def source_concept_id(self) -> int:
@@ -63,6 +63,7 @@ def concepts() -> Mapping[str, Mapping[str, Concept]]:
                 name=str(entry["name"]),
                 unit=str(entry.get("unit", "")),
                 mark=str(entry["mark"]),
+                soom_name=str(entry.get("soom", key)),
             )
             for key, entry in entries.items()
         }

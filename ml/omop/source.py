@@ -11,15 +11,15 @@ REQUIRED_TABLES = ("person", "observation_period")
 # A table that is not there reads as an empty one of these columns.
 EMPTY_TABLES = {
     "visit_occurrence": "visit_occurrence_id INTEGER, person_id INTEGER, visit_concept_id INTEGER,"
-    " visit_start_date DATE",
+    " visit_start_date DATE, visit_end_date DATE",
     "condition_occurrence": "person_id INTEGER, condition_concept_id INTEGER, condition_start_date DATE",
     "drug_exposure": "person_id INTEGER, drug_concept_id INTEGER, drug_exposure_start_date DATE,"
     " drug_exposure_end_date DATE, days_supply INTEGER",
-    "measurement": "person_id INTEGER, measurement_concept_id INTEGER, measurement_date DATE,"
+    "measurement": "measurement_id INTEGER, person_id INTEGER, measurement_concept_id INTEGER, measurement_date DATE,"
     " measurement_datetime TIMESTAMP, value_as_number DOUBLE, unit_concept_id INTEGER,"
     " measurement_source_concept_id INTEGER, unit_source_value VARCHAR",
-    "observation": "person_id INTEGER, observation_concept_id INTEGER, observation_date DATE, value_as_number DOUBLE,"
-    " value_as_string VARCHAR, observation_source_concept_id INTEGER",
+    "observation": "observation_id INTEGER, person_id INTEGER, observation_concept_id INTEGER, observation_date DATE,"
+    " value_as_number DOUBLE, value_as_string VARCHAR, observation_source_concept_id INTEGER",
 }
 
 

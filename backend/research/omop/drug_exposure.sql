@@ -1,0 +1,26 @@
+-- A prescription is one row for each ingredient; what no ingredient is known of keeps its name, with concept 0.
+SELECT row_number() OVER (ORDER BY person_id, found.first_day, found.source_value, found.concept_id), person_id,
+    found.concept_id, found.first_day, found.last_day, type.concept_id, NULL, days_supply, sig, found.source_value, found.concept_id
+FROM (
+    SELECT person_id, COALESCE(ingredient.concept_id, 0) AS concept_id,
+        (prescribed_at AT TIME ZONE time_zone)::date + shift_days AS first_day,
+        GREATEST((prescribed_at AT TIME ZONE time_zone)::date,
+            COALESCE((stopped_at AT TIME ZONE time_zone)::date, export_person.last_day)) + shift_days AS last_day,
+        'prescription' AS type_key, NULL::int AS days_supply,
+        role || ', ' || doses_per_day || ' doses a day of ' || puffs_per_dose || ' puffs' AS sig,
+        left(COALESCE(product_id || COALESCE(': ' || ingredient.name, ''), drug), 50) AS source_value
+    FROM inhaler
+    JOIN export_person USING (patient_id)
+    JOIN patient ON patient.id = patient_id
+    LEFT JOIN export_ingredient AS ingredient USING (product_id)
+    UNION ALL
+    SELECT person_id, steroid.concept_id, local_date + shift_days,
+        local_date + COALESCE(systemic_steroid_days, 1) - 1 + shift_days,
+        CASE WHEN source = 'self' THEN 'self_report' ELSE 'ehr' END, systemic_steroid_days, NULL,
+        'systemic steroid course'
+    FROM attack
+    JOIN export_person USING (patient_id)
+    JOIN export_concept AS steroid ON steroid.kind = 'drug' AND steroid.key = 'systemic_steroid'
+    WHERE NOT deleted AND systemic_steroids
+) AS found
+JOIN export_concept AS type ON type.kind = 'type' AND type.key = type_key
