@@ -16,7 +16,7 @@ def main() -> None:
         java_class,
     )
     from mobile_app.device.android_links import AndroidLinks
-    from mobile_app.device.android_notices import AndroidOwner, wake
+    from mobile_app.device.android_notices import AndroidAlarms, AndroidNotifier, AndroidOwner
     from mobile_app.device.machine import Device
 
     folder = Path(app_storage_path()) / "soom"
@@ -31,7 +31,7 @@ def main() -> None:
         owner=AndroidOwner(),
         links=AndroidLinks(),
         maker=str(java_class("android.os.Build").MANUFACTURER).lower(),
+        alarms=AndroidAlarms(),
+        notifier=AndroidNotifier(),
     )
-    app = SoomApp(folder, device)
-    wake(app.say)
-    app.run()
+    SoomApp(folder, device).run()

@@ -43,6 +43,8 @@ from mobile_app.screens.preferences import PreferencesScreen
 from mobile_app.screens.puffs import PuffsScreen
 from mobile_app.screens.refused import RefusedScreen
 from mobile_app.screens.reliability import ReliabilityScreen
+from mobile_app.screens.reminders import RemindersScreen
+from mobile_app.screens.reminding import Reminding
 from mobile_app.screens.sharing import CarersScreen, ConsentsScreen, LinkScreen, LinksScreen, WhoSawScreen
 from mobile_app.screens.symptoms import SymptomsScreen
 from mobile_app.screens.today import TodayScreen
@@ -63,6 +65,7 @@ from mobile_app.state.people import Lock, People
 from mobile_app.state.plan import PlanPage
 from mobile_app.state.precursors import Precursors
 from mobile_app.state.preferences import Preferences
+from mobile_app.state.reminders import Reminders
 from mobile_app.state.sharing import Carers, WhoSaw
 from mobile_app.state.sharing import Links as DoctorLinks
 from mobile_app.state.sync_truth import SyncTruth
@@ -74,15 +77,6 @@ from mobile_app.state.when import When
 from mobile_app.widgets import breath_mark, chart, field, press, qr_code, surface, text, zone_mark  # noqa: F401
 from mobile_app.widgets.surface import Page
 
-MORE = [
-    [("medicines", "lungs"), ("control_check", "clipboard-text-clock-outline")],
-    [
-        ("my_data", "folder-account-outline"),
-        ("people", "account-group-outline"),
-        ("reliability", "bell-check-outline"),
-        ("preferences", "cog-outline"),
-    ],
-]
 _FORMS: dict[str, type[DiaryForm]] = {
     form.kind: form for form in (PeakFlowForm, SymptomsForm, PuffsForm, TriggerForm, AttackForm, NoteForm)
 }
@@ -110,8 +104,9 @@ class SoomApp(MDApp):
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="soom-work")
         self.wording = Wording(self._phone.setting("language", "en"))
         self._lock = Lock(self._phone, device.clock)
-        self._open(self._current_diary())
         self.frame: Frame | None = None
+        self._reminding = Reminding(device, self._phone, folder, self.wording, lambda: self.frame)
+        self._open(self._current_diary())
         self._stopped = False
 
     # The diary that is open
@@ -126,13 +121,17 @@ class SoomApp(MDApp):
     def _diary_path(self, diary_id: str) -> Path:
         return self._folder / "diaries" / diary_id / "diary.sqlite"
 
+    def _diary_of(self, diary_id: str) -> OpenDiary:
+        return OpenDiary(PhoneDatabase(self._diary_path(diary_id), self._seal), self._device.clock, self.wording)
+
     def _open(self, diary_id: str) -> None:
         path = self._diary_path(diary_id)
-        self.diary = OpenDiary(PhoneDatabase(path, self._seal), self._device.clock, self.wording)
+        self.diary = self._diary_of(diary_id)
         self.truth = SyncTruth(self.diary)
         self.credentials = Credentials(self.diary.database)
         self._door = Door(path, self._seal, self._device.clock.now)
-        self._sync = BackgroundSync(self._door.synchroniser, self._reported, Random())
+        self._reminding.opened(diary_id, self.diary)
+        self._sync = BackgroundSync(self._door.synchroniser, self._reported, Random(), self._reminding.push_token)
         self._sync.start()
         self.diary.after_change.append(self.request_sync)
         self._emergency = Emergency(self.diary, self._device.telephone)
@@ -150,6 +149,7 @@ class SoomApp(MDApp):
             # An exchange that was on its way when the app was closed: its database is closed too.
             return
         self.truth.reported(report)
+        self._reminding.look()
         if report.fetched or report.problem is None:
             self._adopt_language_of_profile()
         if self.frame is not None and self.frame.page_name in ("today", "plan", "trends", "diary", "consents"):
@@ -174,6 +174,7 @@ class SoomApp(MDApp):
         """Keeps the language and shows everything in it."""
         self._phone.keep_setting("language", language)
         self.wording.language = language
+        self._reminding.look()
         self.rebuild()
 
     def in_background(self, work: Callable[[], None], then: Callable[[Exception | None], None]) -> None:
@@ -210,8 +211,12 @@ class SoomApp(MDApp):
             # Withdrawn before, and connected again by the person's own hand.
             consents.decide("care", True, self._device.clock.now())
         self.request_sync()
+        self._begin_at_today()
+
+    def _begin_at_today(self) -> None:
         if self.frame is not None:
             self.frame.start_at("today")
+            self._reminding.first_run()
 
     def _consented(self, chosen: set[str]) -> None:
         consents = Consents(self.diary.database)
@@ -243,6 +248,7 @@ class SoomApp(MDApp):
         self.rebuild("welcome")
 
     def _close_diary(self) -> None:
+        self._reminding.end()
         self._sync.stop()
         self.diary.database.close()
 
@@ -273,8 +279,7 @@ class SoomApp(MDApp):
 
     def _skip_enrolment(self) -> None:
         self._phone.keep_setting("welcomed", True)
-        if self.frame is not None:
-            self.frame.start_at("today")
+        self._begin_at_today()
 
     # Building
 
@@ -287,12 +292,17 @@ class SoomApp(MDApp):
         self._build_frame()
         Window.bind(on_keyboard=self._key_pressed)
         self._follow_link()
+        KivyClock.schedule_once(lambda _: self._begin_reminding())
         if self.credentials.tokens is not None:
             self.request_sync()
         elif self._invitation is not None:
             invitation = self._invitation
             self.in_background(lambda: self.enrol(invitation.address, invitation.code), self._invited)
         return self.place
+
+    def _begin_reminding(self) -> None:
+        if not self._stopped:
+            self._reminding.begin(self._current_diary(), self._diary_of)
 
     def _invited(self, error: Exception | None) -> None:
         if error is None:
@@ -354,13 +364,16 @@ class SoomApp(MDApp):
             "control_check": lambda: ControlCheckScreen(ControlCheck(diary), wording, self._shown_frame),
             "my_data": self._my_data,
             "reliability": lambda: ReliabilityScreen(self._device.reliability, self._device.maker, wording),
+            "reminders": lambda: RemindersScreen(
+                Reminders(diary, self._reminding.keeper), self._device.reliability, wording, self._shown_frame
+            ),
             "today": lambda: TodayScreen(
                 Today(diary, self._device.reliability), self.truth, wording, self._shown_frame
             ),
             "diary": lambda: DayListScreen(DayList(diary), wording, self._shown_frame),
             "trends": lambda: TrendsScreen(Trends(diary), wording, self._shown_frame),
             "plan": lambda: PlanScreen(PlanPage(diary), wording, self._shown_frame),
-            "more": lambda: MoreScreen(MORE, wording, self._shown_frame),
+            "more": lambda: MoreScreen(wording, self._shown_frame),
             "medicines": lambda: MedicinesScreen(Medicines(diary), wording, self._shown_frame),
             "technique": lambda inhaler: TechniqueScreen(inhaler.name, Medicines(diary).technique(inhaler), wording),
             "new_inhaler": self._new_inhaler,
@@ -426,6 +439,7 @@ class SoomApp(MDApp):
         """Back in view: another day may have begun, or a code was read with the camera."""
         self.request_sync()
         self._follow_link()
+        self._reminding.come_back()
         if self.frame is not None:
             self.frame.page.shown()
 

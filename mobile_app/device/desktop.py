@@ -81,3 +81,9 @@ class NothingInTheWay:
 
     def open_settings(self, code: str) -> None:
         """There is no such page."""
+
+
+def uptime_seconds() -> float:
+    """How long the system has been running, sleep included where the system counts it."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)

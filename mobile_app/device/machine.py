@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 
 from mobile_app.device.absent import NobodyToAsk, NoLinks
-from mobile_app.device.ports import Clock, KeyStore, Links, Owner, Reliability, Telephone
+from mobile_app.device.ports import Alarms, Clock, KeyStore, Links, Notifier, Owner, Reliability, Telephone
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The machine behind its ports. ``maker``: the manufacturer in lower case, whose settings differ."""
+    """The machine behind its ports. ``maker``: the manufacturer in lower case, whose settings differ. Without
+    ``alarms`` Soom rings by itself while it runs."""
 
     clock: Clock
     keys: KeyStore
@@ -19,3 +20,5 @@ class Device:
     owner: Owner = field(default_factory=NobodyToAsk)
     links: Links = field(default_factory=NoLinks)
     maker: str = ""
+    alarms: Alarms | None = None
+    notifier: Notifier | None = None

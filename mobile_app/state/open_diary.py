@@ -39,8 +39,8 @@ class OpenDiary:
 
     @property
     def day_starts_at_hour(self) -> int:
-        """When the diary day begins, for people who work at night; 0 is midnight."""
-        return int(self.database.setting("day_starts_at_hour", 0))
+        """When the diary day begins: at four, so that a dose after midnight belongs to the evening before."""
+        return int(self.database.setting("day_starts_at_hour", 4))
 
     @property
     def meter(self) -> str:

@@ -1,10 +1,12 @@
 """How Soom looks and behaves on this phone, and what the patient's own clock and meter are."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from mobile_app.data.database import PhoneDatabase
 from mobile_app.state.open_diary import OpenDiary
+from mobile_app.state.reminders_settings import SettingsStore
 
 METER_SCALES = ("eu", "wright", "unknown")
 LATEST_DAY_START_HOUR = 12
@@ -77,7 +79,8 @@ class Preferences:
     def move_day_start(self, by_hours: int) -> None:
         """Moves the beginning of the day, between midnight and noon."""
         hour = min(max(self.day_starts_at_hour + by_hours, 0), LATEST_DAY_START_HOUR)
-        self._diary.database.keep_setting("day_starts_at_hour", hour)
+        store = SettingsStore(self._diary)
+        store.keep(replace(store.current(), day_starts_minute=hour * 60))
         self.on_change()
 
     @property

@@ -24,7 +24,7 @@ from mobile_app.state.reminders_schedule import (
     diary_day,
     schedule_from,
 )
-from mobile_app.state.reminders_settings import SettingsStore
+from mobile_app.state.reminders_settings import ReminderSettings, SettingsStore
 from mobile_app.state.reminders_words import alarm_for, is_dose, words_version
 
 _LOOKED_AT = "reminders_looked_at"
@@ -144,9 +144,21 @@ class ReminderKeeper:
 
     def day(self) -> date:
         """The diary day now, as reminders count days."""
-        settings = self.settings.read()
         wall = self._diary.clock.now().astimezone(ZoneInfo(self._diary.clock.time_zone())).replace(tzinfo=None)
-        return diary_day(wall, settings.day_starts_minute if settings else 4 * 60)
+        return diary_day(wall, (self.settings.read() or ReminderSettings()).day_starts_minute)
+
+    def names(self) -> dict[str, str]:
+        """The names of inhalers by id, as the plan or else the list of inhalers has them."""
+        plan = self._diary.clinic.plan()
+        listed = {one.id.lower(): one.name for one in self._diary.clinic.inhalers()}
+        return listed | ({one.inhaler_id.lower(): one.name for one in plan.prescriptions} if plan else {})
+
+    def planned(self, days: list[date], *, unpaused: bool = False) -> list[Occurrence]:
+        """What occurs on these days; ``unpaused``: as if nothing were paused."""
+        schedule, today = self.schedule(), self.day()
+        if unpaused:
+            schedule = replace(schedule, settings=replace(schedule.settings, paused_until=None))
+        return schedule.of_days(days, self._reminded.habits(today), today)
 
     # What the person does inside Soom
 
@@ -202,7 +214,7 @@ class ReminderKeeper:
         row = self.ledger.find(key, local_date)
         if row is not None:
             return row
-        for planned in self.schedule().of_day(local_date, self._reminded.habits(self.day()), self.day()):
+        for planned in self.planned([local_date]):
             if planned.key == key:
                 return self._fresh(planned, ZoneInfo(self._diary.clock.time_zone()), self._diary.clock.now())
         raise NoSuchReminder(f"{key} on {local_date}")
@@ -257,8 +269,7 @@ class ReminderKeeper:
             plan, inhalers, self.settings.read(), last_control_check=self._reminded.last_control_check(), zone=zone
         )
         today = diary_day(now.astimezone(zone).replace(tzinfo=None), schedule.settings.day_starts_minute)
-        names = {one.id.lower(): one.name for one in inhalers}
-        names |= {one.inhaler_id.lower(): one.name for one in plan.prescriptions} if plan else {}
+        names = self.names()
         words = words_version(names, self._diary.wording, health_words=schedule.settings.health_words_on_lock_screen)
         looked_at = self._looked_at()
         written = self._reminded.days(today, schedule.settings.day_starts_minute)

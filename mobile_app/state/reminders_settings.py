@@ -146,6 +146,16 @@ class SettingsStore:
         body = self._body()
         return None if body is None else settings_from_body(body)
 
+    def current(self) -> ReminderSettings:
+        """What holds: chosen, or else what the plan and the diary begin with."""
+        chosen = self.read()
+        if chosen is not None:
+            return chosen
+        usual = ReminderSettings(day_starts_minute=self._diary.day_starts_at_hour * 60)
+        plan = self._diary.clinic.plan()
+        written = [minute_of(one.at) for one in plan.reminders if one.kind == "write_diary"] if plan else []
+        return replace(usual, check_in_minute=written[0]) if written else usual
+
     def _body(self) -> Mapping[str, Any] | None:
         patient_id = self._enrolled_as()
         if patient_id is not None:
@@ -162,6 +172,7 @@ class SettingsStore:
 
     def keep(self, settings: ReminderSettings) -> None:
         """Keeps the settings; they travel with the next sync."""
+        self._diary.database.keep_setting("day_starts_at_hour", settings.day_starts_minute // 60)
         patient_id = self._enrolled_as()
         if patient_id is None:
             self._diary.database.keep_setting(_KEPT_ALONE, settings.to_body())
@@ -182,7 +193,7 @@ class SettingsStore:
 
     def hand_over(self) -> None:
         """After enrolment: what was kept on the phone alone becomes the patient's, unless another phone was first."""
-        alone = self._diary.database.setting(_KEPT_ALONE)
+        alone: dict[str, Any] | None = self._diary.database.setting(_KEPT_ALONE)
         patient_id = self._enrolled_as()
         if alone is None or patient_id is None:
             return
