@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import ssl
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -95,7 +97,8 @@ class SoomServer:
 
     def __init__(self, credentials: Credentials, transport: httpx.BaseTransport | None = None) -> None:
         self._credentials = credentials
-        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport, headers={"Accept": "application/json"})
+        headers = {"Accept": "application/json"}
+        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport, headers=headers, verify=_authorities())
 
     def enrol(self, address: str, code: str, device_id: str, device_name: str, platform: str) -> Tokens:
         """Trades a one-time code for tokens and keeps them. Raises ServerRefused, ServerUnreachable, OtherPatient."""
@@ -225,6 +228,12 @@ class SoomServer:
                 _seconds(answer.headers.get("Retry-After")),
             )
         return wire
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whose certificates are trusted: read once, since that takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def _tokens(wire: dict[str, Any], patient_id: Any) -> Tokens:

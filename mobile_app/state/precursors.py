@@ -62,7 +62,8 @@ def what_comes_before(days: Sequence[DiaryDay]) -> tuple[int, list[Finding]]:
     """
     by_day = {one.day: one for one in days}
     begins = list(_beginnings(days))
-    before = [span for span in (_span(by_day, first - timedelta(days=_SPAN_DAYS)) for first in begins) if span]
+    spans = (_span(by_day, first - timedelta(days=_SPAN_DAYS)) for first in begins)
+    before = [span for span in spans if span is not None]
     if len(before) < LEAST_PHASES or len(days) < LEAST_DIARY_DAYS:
         return len(before), []
     others = list(_other_spans(by_day, begins))

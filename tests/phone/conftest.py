@@ -15,6 +15,8 @@ from mobile_app.data.journal import Journal
 from mobile_app.data.seal import Seal
 from mobile_app.data.server import SoomServer
 from mobile_app.data.sync import Synchroniser
+from mobile_app.locales import Wording
+from mobile_app.state.open_diary import OpenDiary
 from tests.fakes.soom_server import SoomServerFake, running
 
 RELIEVER_ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -45,9 +47,13 @@ class Phone:
     folder: Path
     clock: WalkedClock = field(default_factory=WalkedClock)
     key: bytes = b"k" * 32
+    # Off where durability is not what is tested: waiting for the disk is nearly all the time such a test takes.
+    is_durable: bool = False
 
     def __post_init__(self) -> None:
         self.database = PhoneDatabase(self.folder / "diary.sqlite", Seal(self.key))
+        if not self.is_durable:
+            self.database.connection.execute("PRAGMA synchronous=OFF")
         self.journal = Journal(self.database)
         self.clinic = Clinic(self.database)
         self.credentials = Credentials(self.database)
@@ -159,3 +165,10 @@ def phone(tmp_path: Path) -> Iterator[Phone]:
     one = Phone(tmp_path / "phone")
     yield one
     one.close()
+
+
+@pytest.fixture
+def diary(phone: Phone) -> OpenDiary:
+    opened = OpenDiary(phone.database, phone.clock, Wording("en"))
+    opened.clinic.absorb(papers())
+    return opened

@@ -11,7 +11,7 @@ SYNC_EVERY = 3
 
 def log_and_sync_for_ever(folder: str, told: str) -> None:
     """Writes each entry's id to the file ``told`` only after record() has returned."""
-    phone = Phone(Path(folder))
+    phone = Phone(Path(folder), is_durable=True)
     ledger = os.open(told, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     count = 0
     while True:

@@ -1,21 +1,13 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobile_app.locales import Wording
 from mobile_app.state.diary_form import NotYet, PeakFlowForm, PuffsForm, SymptomsForm
 from mobile_app.state.open_diary import OpenDiary
 from mobile_app.state.when import When
-from tests.phone.conftest import CONTROLLER_ID, Phone, papers, plan_wire
-
-
-@pytest.fixture
-def diary(phone: Phone) -> OpenDiary:
-    opened = OpenDiary(phone.database, phone.clock, Wording("en"))
-    opened.clinic.absorb(papers())
-    return opened
+from tests.phone.conftest import CONTROLLER_ID, Phone, plan_wire
 
 
 def typed(diary: OpenDiary, digits: str) -> PeakFlowForm:
@@ -110,47 +102,6 @@ def test_the_future_cannot_be_chosen(diary: OpenDiary) -> None:
     assert when.is_future
     with pytest.raises(NotYet, match="in_the_future"):
         when.take()
-
-
-def test_a_dose_of_five_to_midnight_logged_at_ten_past_belongs_to_yesterday(diary: OpenDiary, phone: Phone) -> None:
-    phone.clock.instant = datetime(2026, 3, 2, 15, 10, tzinfo=UTC)  # 00:10 on 3 March in Seoul
-    form = PuffsForm(diary)
-    form.choose(CONTROLLER_ID)
-    when = When(diary, form)
-    when.move(timedelta(minutes=-10))
-    when.move(timedelta(minutes=-10))
-    when.take()
-    assert form.submit().moment.local_date == date(2026, 3, 2)
-
-
-def test_yesterday_same_time_keeps_the_wall_clock_over_the_change_to_summer_time(
-    diary: OpenDiary, phone: Phone
-) -> None:
-    phone.clock.zone = "Europe/Tallinn"
-    phone.clock.instant = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)  # summer time began at 03:00 this morning
-    form = typed(diary, "410")
-    when = When(diary, form)
-    assert when.time_text == "15:00"
-    when.move_day(-1)
-    assert when.time_text == "15:00"
-    assert when.at == datetime(2026, 3, 28, 13, 0, tzinfo=UTC)
-
-
-def test_a_flight_from_seoul_to_tallinn_keeps_each_entry_in_its_own_day(diary: OpenDiary, phone: Phone) -> None:
-    phone.clock.instant = datetime(2026, 3, 2, 23, 0, tzinfo=UTC)  # 08:00 on 3 March in Seoul
-    before = typed(diary, "410").submit()
-    phone.clock.zone = "Europe/Tallinn"
-    phone.clock.walk(hours=12)  # 13:00 on 3 March in Tallinn
-    after = typed(diary, "420").submit()
-    assert (before.moment.local_date, before.moment.utc_offset_minutes) == (date(2026, 3, 3), 540)
-    assert (after.moment.local_date, after.moment.utc_offset_minutes) == (date(2026, 3, 3), 120)
-    assert before.moment.local.hour == 8
-
-
-def test_a_night_worker_starts_the_day_when_they_do(diary: OpenDiary, phone: Phone) -> None:
-    diary.database.keep_setting("day_starts_at_hour", 5)
-    phone.clock.instant = datetime(2026, 3, 2, 18, 30, tzinfo=UTC)  # 03:30 on 3 March in Seoul
-    assert typed(diary, "410").submit().moment.local_date == date(2026, 3, 2)
 
 
 def test_symptoms_need_one_answer(diary: OpenDiary) -> None:

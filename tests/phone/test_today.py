@@ -17,13 +17,6 @@ from tests.phone.conftest import CONTROLLER_ID, RELIEVER_ID, Phone, papers, plan
 from tests.phone.scenes import two_months
 
 
-@pytest.fixture
-def diary(phone: Phone) -> OpenDiary:
-    opened = OpenDiary(phone.database, phone.clock, Wording("en"))
-    opened.clinic.absorb(papers())
-    return opened
-
-
 def measure(diary: OpenDiary, litres_per_min: int) -> Entry:
     plan = diary.clinic.plan()
     zone = plan.zone_of(litres_per_min) if plan else None
