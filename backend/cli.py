@@ -29,6 +29,7 @@ from backend.demonstration import run as demonstration
 from backend.interchange.exporting import patients_of, write_bundle
 from backend.interchange.importing import import_resources, read_bundle
 from backend.patients.tables import Patient
+from backend.research import cli as research
 from backend.worker import run_worker
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Soom: personalised asthma care.")
@@ -38,6 +39,9 @@ app.add_typer(clinician_app, name="clinician")
 app.add_typer(patient_app, name="patient")
 export_app = typer.Typer(no_args_is_help=True, help="Give data to other systems.")
 app.add_typer(export_app, name="export")
+export_app.command("omop")(research.export_omop)
+app.add_typer(research.study_app, name="study")
+app.add_typer(research.omop_app, name="omop")
 screen = Console(stderr=True)
 
 

@@ -147,9 +147,10 @@ def _write_tables(
         rows[table] = content.num_rows
     with raw.cursor() as cursor:
         cursor.execute(
-            "SELECT left(COALESCE(product_id || COALESCE(': ' || ingredient.name, ''), drug), 50), count(*)"
+            "SELECT left(COALESCE(inhaler.product_id || COALESCE(': ' || ingredient.name, ''), drug), 50), count(*)"
             " FROM inhaler JOIN export_person USING (patient_id)"
-            " LEFT JOIN export_ingredient AS ingredient USING (product_id)"
+            " LEFT JOIN export_ingredient AS ingredient"
+            " ON ingredient.product_id = COALESCE(inhaler.product_id, lower(drug))"
             " WHERE COALESCE(ingredient.concept_id, 0) = 0 GROUP BY 1 ORDER BY 2 DESC, 1"
         )
         unmapped = {str(name): int(count) for name, count in cursor.fetchall()}
@@ -189,7 +190,9 @@ def _write_mapping(cursor: psycopg.Cursor[Any]) -> None:
             for product in catalogue().values()
             for name in (product.ics, product.laba, product.saba, product.lama)
             if name is not None
-        ],
+        ]
+        # An inhaler that is no product of the catalogue may still be called by its ingredient.
+        + [(name, name, concept_id) for name, concept_id in omop_concepts.ingredient_names().items()],
     )
 
 

@@ -8,11 +8,11 @@ FROM (
             COALESCE((stopped_at AT TIME ZONE time_zone)::date, export_person.last_day)) + shift_days AS last_day,
         'prescription' AS type_key, NULL::int AS days_supply,
         role || ', ' || doses_per_day || ' doses a day of ' || puffs_per_dose || ' puffs' AS sig,
-        left(COALESCE(product_id || COALESCE(': ' || ingredient.name, ''), drug), 50) AS source_value
+        left(COALESCE(inhaler.product_id || COALESCE(': ' || ingredient.name, ''), drug), 50) AS source_value
     FROM inhaler
     JOIN export_person USING (patient_id)
     JOIN patient ON patient.id = patient_id
-    LEFT JOIN export_ingredient AS ingredient USING (product_id)
+    LEFT JOIN export_ingredient AS ingredient ON ingredient.product_id = COALESCE(inhaler.product_id, lower(drug))
     UNION ALL
     SELECT person_id, steroid.concept_id, local_date + shift_days,
         local_date + COALESCE(systemic_steroid_days, 1) - 1 + shift_days,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import Session
+from sqlmodel import Session, select
 
+from backend.medication.tables import Inhaler
 from backend.patients.tables import Consent, Patient, Purpose
 from backend.research.export import ExportReport, export_study
 from tests.conftest import NOON
@@ -53,5 +54,9 @@ def research_clinic(template_database: str) -> Iterator[ResearchClinic]:
                             granted_at=NOON - timedelta(days=80),
                         )
                     )
+            # One medicine that nobody's mapping knows.
+            spray = session.exec(select(Inhaler).where(Inhaler.drug == "salbutamol").limit(1)).one()
+            spray.drug = "Herbal spray"
+            session.add(spray)
             session.commit()
         yield ResearchClinic(engine, made.patients)
