@@ -182,10 +182,6 @@ def render(instruction: Instruction, language: str) -> str:
     return string.Template(_wording()[instruction.code][language]).substitute(values)
 
 
-def render_plan(draft: ActionPlanDraft, language: str) -> dict[Zone, list[str]]:
-    return {zone: [render(each, language) for each in listed] for zone, listed in draft.instructions.items()}
-
-
 @cache
 def _wording() -> dict[str, dict[str, str]]:
     path = Path(__file__).parent / "action_plan_wording.toml"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 
 from backend.clinical.guideline import Guideline, edition
@@ -57,42 +57,6 @@ def adherence(days: Iterable[DoseDay], guideline: Guideline | None = None) -> Ad
     good = fraction >= guideline.number("adherence.good_from")
     adherence_class = AdherenceClass.GOOD if good else AdherenceClass.POOR
     return Adherence(adherence_class, fraction, at_least, len(logged), missing, not_taken, source)
-
-
-@dataclass(frozen=True)
-class Supply:
-    """One dispensing: the day, and for how many days of maintenance treatment it lasts."""
-
-    dispensed_on: date
-    days_supplied: int
-
-
-def proportion_of_days_covered(supplies: Sequence[Supply], first: date, last: date) -> float | None:
-    """PDC over `first`..`last`, 0..1, stock carried over; None when nothing was dispensed by the period's end."""
-    if last < first:
-        raise ValueError("the period ends before it starts")
-    if not any(supply.dispensed_on <= last for supply in supplies):
-        return None
-    covered: set[date] = set()
-    free_from = date.min
-    for supply in sorted(supplies, key=lambda each: each.dispensed_on):
-        start = max(supply.dispensed_on, free_from)
-        covered.update(start + timedelta(days=offset) for offset in range(supply.days_supplied))
-        free_from = start + timedelta(days=supply.days_supplied)
-    days = (last - first).days + 1
-    return sum(1 for day in covered if first <= day <= last) / days
-
-
-def asthma_medication_ratio(controller_units: float, reliever_units: float) -> float | None:
-    """Controller units over all asthma units (HEDIS AMR), 0..1; None without any unit."""
-    if controller_units < 0 or reliever_units < 0:
-        raise ValueError("units can't be negative")
-    total = controller_units + reliever_units
-    return controller_units / total if total else None
-
-
-def medication_ratio_is_good(ratio: float, guideline: Guideline | None = None) -> bool:
-    return ratio >= (guideline or edition()).number("adherence.medication_ratio_good_from")
 
 
 @dataclass(frozen=True)

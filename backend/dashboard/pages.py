@@ -26,6 +26,7 @@ from backend.dashboard import patient_view
 from backend.dashboard.enrolment import add_patient, new_code
 from backend.dashboard.hand_overs import one_alert_out
 from backend.dashboard.patient_schemas import PatientIn
+from backend.dashboard.peak_flow_spread import SPREAD_DAYS, spread
 from backend.dashboard.profiles import birth_is_plausible
 from backend.dashboard.roster import SPARKLINE_DAYS, roster
 from backend.dashboard.roster_schemas import Show
@@ -42,7 +43,7 @@ from backend.recommendations.store import open_recommendation
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
-LOG_DAYS = 14
+LOG_DAYS = SPREAD_DAYS
 YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -276,6 +277,7 @@ def patient_page(viewer: CurrentViewer, patient_id: UUID) -> Response:
         today=today,
         days=days[::-1],
         log_days=LOG_DAYS,
+        spread=spread(days, shown.plan, shown.born_on, today),
         decision_waiting=open_recommendation(viewer.session, patient.id) is not None,
         story=story(shown, words(viewer.language), now=viewer.now, today=today),
     )

@@ -18,6 +18,7 @@ from backend.recommendations.schemas import (
     AdviceOut,
     AnswersOut,
     BenefitOut,
+    CeilingDayOut,
     ControlOut,
     FindingOut,
     OptionOut,
@@ -172,9 +173,11 @@ def picture_out(picture: Picture, options: Options, guideline: Guideline | None 
             burst=picture.burst,
             overuse=picture.overuse,
             saba_canisters_a_year=None if picture.saba is None else picture.saba.canisters_a_year,
+            ceiling=None if picture.ceiling is None else CeilingDayOut.model_validate(asdict(picture.ceiling)),
         ),
         severe_attacks_last_year=picture.severe_attacks_last_year,
         last_severe_attack_on=picture.last_severe_attack_on,
+        attack_review=picture.attack_review,
         risks=[
             RiskOut(factor=risk.factor, life_threatening=risk.life_threatening, source=risk.source)
             for risk in picture.risks

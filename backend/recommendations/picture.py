@@ -7,15 +7,17 @@ from itertools import pairwise
 
 from backend.clinical.adherence import Adherence, AsNeededIcs, DoseDay, adherence, as_needed_ics
 from backend.clinical.attacks import Attack as ReportedAttack
-from backend.clinical.attacks import Episode, severe_episodes
+from backend.clinical.attacks import Episode, review_window, severe_episodes
 from backend.clinical.control import Control, ControlClass, DiaryDay, FourWeeks, assess_control, four_weeks
 from backend.clinical.guideline import GuidelineError, edition
 from backend.clinical.medicines import DoseBand, Prescription, Regimen, Use, daily_ics
 from backend.clinical.relapse import relapse_signs
 from backend.clinical.reliever import (
+    CeilingStatus,
     RelieverBurst,
     RelieverOveruse,
     SabaYear,
+    ceiling_status,
     reliever_burst,
     reliever_overuse,
     saba_year,
@@ -31,8 +33,18 @@ from backend.recommendations.rules import CHECKLIST, CheckCode, Clues, reported_
 YEAR = timedelta(days=365)
 BIOMARKER_IS_NEW = timedelta(days=90)
 ADHERENCE_WINDOW_DAYS = 28
+CEILING_WINDOW = timedelta(days=14)
 # For children the edition asks for 180 well controlled days, the longest of all.
 LONGEST_LOOK_BACK_DAYS = 210
+
+
+@dataclass(frozen=True)
+class DayAgainstCeiling:
+    """The day with the most inhalations of the reliever, doses taken every day included."""
+
+    on: date
+    inhalations: int
+    status: CeilingStatus
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,8 @@ class Picture:
     burst: RelieverBurst
     overuse: RelieverOveruse
     saba: SabaYear | None
+    ceiling: DayAgainstCeiling | None
+    attack_review: tuple[date, date] | None
     severe_attacks_last_year: int | None
     last_severe_attack_on: date | None
     risks: tuple[FoundRisk, ...]
@@ -111,6 +125,8 @@ def picture(records: Records, as_of: date, watched: Watched | None) -> Picture |
         burst=burst,
         overuse=overuse,
         saba=saba,
+        ceiling=_ceiling(records, regimen, years, as_of),
+        attack_review=_attack_review(records, as_of),
         severe_attacks_last_year=severe,
         last_severe_attack_on=last_severe_on,
         risks=tuple(_risks(records, regimen, years, control.control_class, followed, saba, severe, as_of, checks)),
@@ -261,6 +277,33 @@ def _saba(puffs: Mapping[date, int], as_of: date) -> SabaYear | None:
     if len(logged) < edition().number("control.days_answered_needed"):
         return None
     return saba_year(sum(logged), len(logged))
+
+
+def _ceiling(records: Records, regimen: Regimen, years: float, as_of: date) -> DayAgainstCeiling | None:
+    """None with several relievers, as the diary's days do not tell them apart, and without a day of puffs."""
+    if len(regimen.relievers) != 1:
+        return None
+    (reliever,) = regimen.relievers
+    daily = reliever.inhalations * reliever.times_a_day
+    most = DayAgainstCeiling(date.min, -1, CeilingStatus.WITHIN)
+    for day in records.days:
+        if as_of - CEILING_WINDOW < day.on <= as_of and day.reliever_puffs is not None:
+            taken = round(day.reliever_puffs + daily * (day.controller_fraction or 0))
+            if taken > most.inhalations:
+                most = DayAgainstCeiling(day.on, taken, ceiling_status(taken, reliever, years))
+    return most if most.inhalations >= 0 else None
+
+
+def _attack_review(records: Records, as_of: date) -> tuple[date, date] | None:
+    """From when to when the newest severe attack asks for a visit; None once that time is over."""
+    severe = [attack for attack in records.attacks if attack.local_date <= as_of and attack.systemic_steroids]
+    severe += [a for a in records.attacks if a.local_date <= as_of and (a.emergency_visit or a.hospital_admission)]
+    if not severe:
+        return None
+    newest = max(severe, key=lambda attack: attack.local_date)
+    in_hospital = bool(newest.emergency_visit or newest.hospital_admission)
+    first, last = review_window(newest.local_date, in_hospital)
+    return (first, last) if as_of <= last else None
 
 
 def _risks(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from backend.clinical.adherence import AdherenceClass
 from backend.clinical.control import ControlClass, Criterion
 from backend.clinical.regimen_checks import Weight
-from backend.clinical.reliever import RelieverBurst, RelieverOveruse
+from backend.clinical.reliever import CeilingStatus, RelieverBurst, RelieverOveruse
 from backend.clinical.risk_factors import RiskFactor
 from backend.clinical.treatment_steps import Against, Direction, RelapseSign, Silence
 from backend.medication.schemas import RegimenIn
@@ -55,10 +55,20 @@ class AdherenceOut(BaseModel):
     source: str
 
 
+class CeilingDayOut(BaseModel):
+    """The day of the last two weeks with the most inhalations of the reliever inhaler, daily doses included."""
+
+    on: date
+    inhalations: int
+    status: CeilingStatus
+
+
 class RelieverOut(BaseModel):
     burst: RelieverBurst
     overuse: RelieverOveruse
     saba_canisters_a_year: float | None
+    # Absent in recommendations made before it was told.
+    ceiling: CeilingDayOut | None = None
 
 
 class RiskOut(BaseModel):
@@ -91,6 +101,8 @@ class PictureOut(BaseModel):
     reliever: RelieverOut
     severe_attacks_last_year: int | None
     last_severe_attack_on: date | None
+    # From when to when the newest severe attack asks for a visit, while that time is not over.
+    attack_review: tuple[date, date] | None = None
     risks: list[RiskOut]
     relapse: list[RelapseSign]
     findings: list[FindingOut]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 from backend.clinical.predicted_peak_flow import Equation, HankinsonGroup, Sex, predicted_peak_flow
@@ -34,8 +35,18 @@ WORKED_EXAMPLES = [
 ]
 
 
-def observed_over_predicted() -> dict[tuple[str, int], float]:
-    """Mean of observed over predicted (NHANES III) by sex and first age of a ten-year band (8, 18, ... 68 to 80).
+def decade_of(age: float) -> int:
+    """First year of the calendar decade: 8 for 8 and 9, then 10, 20, ... and 70 for 70 to 80."""
+    return max(8, min(int(age) // 10 * 10, 70))
+
+
+def band_from_eight(age: float) -> int:
+    """First year of the ten years counted from 8: 8, 18, ... and 68 for 68 to 80."""
+    return 8 + 10 * min((int(age) - 8) // 10, 6)
+
+
+def observed_over_predicted(band_of: Callable[[float], int]) -> dict[tuple[str, int], float]:
+    """Mean of observed over predicted (NHANES III) by sex and age band, ages 8 to 80.
 
     Groups without an equation of their own are left out. Needs the shared spirometry file.
     """
@@ -47,6 +58,5 @@ def observed_over_predicted() -> dict[tuple[str, int], float]:
                 continue
             sex, group = Sex(row["gender"]), GROUPS[row["ethnicity"]]
             predicted = predicted_peak_flow(Equation.HANKINSON, sex, age, float(row["height"]), group=group)
-            band = 8 + 10 * min((int(age) - 8) // 10, 6)
-            ratios[row["gender"], band].append(float(row["pef"]) * 60 / predicted.litres_per_min)
+            ratios[row["gender"], band_of(age)].append(float(row["pef"]) * 60 / predicted.litres_per_min)
     return {key: sum(values) / len(values) for key, values in ratios.items()}

@@ -12,7 +12,7 @@ from backend.clinical.action_plan import (
     check_oral_steroid,
     check_thresholds,
     draft_action_plan,
-    render_plan,
+    render,
     suggested_oral_steroid,
 )
 from backend.clinical.guideline import GuidelineError, edition
@@ -91,7 +91,7 @@ def test_every_instruction_of_every_vignettes_regimen_can_be_read(language: str)
             continue
         regimen = read_regimen(vignette.raw["regimen"])
         draft = draft_action_plan(400, regimen, vignette.raw["age"], oral_steroid=OralSteroid(40, 5))
-        for sentences in render_plan(draft, language).values():
+        for sentences in ([render(one, language) for one in listed] for listed in draft.instructions.values()):
             assert sentences
             assert all(sentence.endswith(".") and "$" not in sentence for sentence in sentences), sentences
 
@@ -108,7 +108,7 @@ def test_every_language_has_every_sentence_with_the_same_numbers_in_it() -> None
 
 def test_a_language_without_wording_is_refused() -> None:
     with pytest.raises(GuidelineError, match="known: en, ko, et"):
-        render_plan(draft_action_plan(400, MART, 40), "fi")
+        render(draft_action_plan(400, MART, 40).instructions[Zone.RED][0], "fi")
 
 
 def test_thresholds_that_would_warn_late_are_questioned() -> None:

@@ -7,12 +7,8 @@ from hypothesis import strategies as st
 from backend.clinical.adherence import (
     AdherenceClass,
     DoseDay,
-    Supply,
     adherence,
     as_needed_ics,
-    asthma_medication_ratio,
-    medication_ratio_is_good,
-    proportion_of_days_covered,
 )
 from backend.clinical.attacks import Attack, is_severe, review_window, severe_episodes
 from backend.clinical.control import (
@@ -183,18 +179,6 @@ def test_adherence_lies_between_none_and_full(days: list[tuple[int, int | None]]
         assert 0 <= result.at_least <= result.fraction_taken <= 1
 
 
-def test_days_covered_carry_stock_over_and_stop_at_the_end_of_the_period() -> None:
-    supplies = [Supply(date(2026, 1, 1), 30), Supply(date(2026, 1, 21), 30)]
-    assert proportion_of_days_covered(supplies, date(2026, 1, 1), date(2026, 3, 11)) == pytest.approx(60 / 70)
-    assert proportion_of_days_covered(supplies, date(2026, 1, 1), date(2026, 1, 10)) == 1
-    assert proportion_of_days_covered([], date(2026, 1, 1), date(2026, 1, 10)) is None
-
-
-def test_the_medication_ratio_is_controller_units_over_all() -> None:
-    assert asthma_medication_ratio(3, 3) == 0.5
-    assert asthma_medication_ratio(0, 0) is None
-
-
 def test_three_steroid_days_or_an_emergency_make_an_attack_severe() -> None:
     assert is_severe(Attack(TODAY, systemic_steroid_days=3)) is True
     assert is_severe(Attack(TODAY, systemic_steroid_days=2, emergency_visit=False)) is False
@@ -259,11 +243,6 @@ def test_a_child_is_warned_at_six_of_eight_inhalations_and_an_adult_at_eight_of_
 def test_after_an_attack_the_review_is_within_a_week_of_discharge_or_two_weeks_at_home() -> None:
     assert review_window(TODAY, True) == (TODAY + timedelta(days=2), TODAY + timedelta(days=7))
     assert review_window(TODAY, False) == (TODAY + timedelta(days=7), TODAY + timedelta(days=14))
-
-
-def test_a_medication_ratio_of_one_half_is_good() -> None:
-    assert medication_ratio_is_good(0.5)
-    assert not medication_ratio_is_good(0.49)
 
 
 def test_four_answers_given_at_once_decide_only_what_the_diary_is_too_thin_for() -> None:

@@ -267,3 +267,22 @@ def test_the_diary_names_the_plan_of_each_day_and_what_was_new_in_it(
     assert any("480" in line for line in plans[1]["difference"])
     recent = desk.client.get(path, params={"from": "2026-11-12"}).json()["plans"]
     assert [plan["version"] for plan in recent] == [2]
+
+
+def test_the_spread_of_readings_is_told_only_when_enough_days_are_valid(
+    client: TestClient, session: Session, clock: SettableClock
+) -> None:
+    desk = signed_in(client, session, full_clinic(session, now=clock.now, people=(), most_days=1), now=clock.now)
+    minji = treatment.patient(session, desk.clinic.doctor, now=clock.now - timedelta(days=20))
+    treatment.sign(session, minji, desk.clinic.doctor, treatment.LOW_ICS, now=clock.now - timedelta(days=20))
+    for back in range(5):
+        day = clock.now.date() - timedelta(days=back)
+        for hour, value in ((8, 400), (20, 460)):
+            entries.peak_flow(session, minji, value, taken_at=treatment.local(minji, day, hour))
+        session.commit()
+        text = visible_text(desk.page(f"/patients/{minji.id}").text)
+        if back < 3:
+            assert f"{back + 1} days with morning and evening; 4 needed" in text
+            assert "above the limit" not in text
+    assert "14 % above the limit of 10 %" in text
+    assert "89 %" in text.split("Lowest morning of 7 days, of best")[1][:12]

@@ -332,3 +332,23 @@ def test_with_a_thin_diary_the_four_questions_of_the_check_tell_the_control_clas
     later = NOON + timedelta(days=12)
     look_again(session, [patient.id], later)
     assert open_recommendation(session, patient.id) is None
+
+
+def test_the_picture_tells_the_fullest_day_against_the_ceiling_and_when_to_see_her_after_an_attack(
+    session: Session, minji: Patient
+) -> None:
+    row = recommended(session, minji)
+    assert row.picture["reliever"]["ceiling"]["inhalations"] == 3
+    assert row.picture["reliever"]["ceiling"]["status"] == "within"
+    assert row.picture["attack_review"] is None
+    reliever = next(one for one in inhalers(session, minji.id) if one.active)
+    entries.inhaler_use(session, minji, reliever, taken_at=NOON, puffs=13, source="day_recall")
+    entries.attack(session, minji, taken_at=NOON, emergency_visit=True)
+    row = recommended(session, minji)
+    assert row.picture["reliever"]["ceiling"] == {
+        "on": NOON.date().isoformat(),
+        "inhalations": 13,
+        "status": "passed",
+    }
+    after = [(NOON + timedelta(days=days)).date().isoformat() for days in (2, 7)]
+    assert row.picture["attack_review"] == after
