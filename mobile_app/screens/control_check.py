@@ -4,7 +4,7 @@ from mobile_app.locales import Wording
 from mobile_app.screens.frame import Frame
 from mobile_app.state.control_check import QUESTIONS, SCORES, AnswerMissing, ControlCheck
 from mobile_app.widgets.field import Field
-from mobile_app.widgets.press import Choice, PushButton
+from mobile_app.widgets.press import Choice, ChoiceGrid, PushButton
 from mobile_app.widgets.surface import Card, Column, Notice, Page, Row
 from mobile_app.widgets.text import Words
 
@@ -45,7 +45,7 @@ class ControlCheckScreen(Page):
         if hint is not None:
             answer = say("common.yes" if hint else "common.no")
             card.add_widget(Words(text=say("control_check.from_diary", answer=answer), role="small", tone="soft"))
-        row = Row()
+        row = ChoiceGrid(cols=2)
         for given, word in ((False, "common.no"), (True, "common.yes")):
             choice = Choice(label=say(word))
             choice.bind(on_release=lambda _, given=given: self.state.answer(question, given))

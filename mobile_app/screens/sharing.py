@@ -6,9 +6,9 @@ from mobile_app.screens.frame import Frame
 from mobile_app.state.consents import ConsentPage
 from mobile_app.state.sharing import LINK_DAYS, AskedPage, Carers, Links, WhoSaw
 from mobile_app.widgets.field import Field
-from mobile_app.widgets.press import Choice, ChoiceRow, PushButton, RowLink
+from mobile_app.widgets.press import Choice, ChoiceGrid, ChoiceRow, PushButton, RowLink
 from mobile_app.widgets.qr_code import QrCode
-from mobile_app.widgets.surface import Card, Column, Notice, Page, Row
+from mobile_app.widgets.surface import Card, Column, Notice, Page
 from mobile_app.widgets.text import Words
 
 
@@ -111,7 +111,7 @@ class LinksScreen(AskedScreen):
         self._label.ids.input.bind(text=lambda _, text: setattr(self.state, "label", text))
         new.add_widget(self._label)
         new.add_widget(Words(text=say("links.how_long"), role="label", tone="soft"))
-        days = Row()
+        days = ChoiceGrid(cols=len(LINK_DAYS))
         self._days = {}
         for number in LINK_DAYS:
             choice = Choice(label=say("links.days", count=number))

@@ -6,8 +6,8 @@ from mobile_app.data.consents import PURPOSES
 from mobile_app.locales import LANGUAGES, Wording
 from mobile_app.screens.frame import Frame
 from mobile_app.widgets.breath_mark import BreathMark
-from mobile_app.widgets.press import Choice, ChoiceRow, PushButton
-from mobile_app.widgets.surface import Card, Notice, Page, Row
+from mobile_app.widgets.press import Choice, ChoiceGrid, ChoiceRow, PushButton
+from mobile_app.widgets.surface import Card, Notice, Page
 from mobile_app.widgets.text import Words
 
 
@@ -17,7 +17,7 @@ class WelcomeScreen(Page):
     def __init__(self, wording: Wording, frame: Frame, choose_language: Callable[[str], None]) -> None:
         super().__init__()
         say = wording.say
-        languages = Row()
+        languages = ChoiceGrid(cols=len(LANGUAGES))
         for language, name in LANGUAGES.items():
             choice = Choice(label=name, chosen=language == wording.language, ticks=False)
             choice.bind(on_release=lambda _, language=language: choose_language(language))

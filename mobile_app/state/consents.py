@@ -49,7 +49,7 @@ class ConsentPage:
         wording = self._diary.wording
         day = wording.day(self._diary.moment(consent.since).local_date, self._diary.today())
         words = wording.say("consents.given" if consent.given else "consents.withdrawn", day=day)
-        return words if consent.told else f"{words} {wording.say('consents.not_told_yet')}"
+        return words if consent.told else f"{words}\n{wording.say('consents.not_told_yet')}"
 
     @property
     def may_send(self) -> bool:

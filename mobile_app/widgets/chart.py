@@ -54,13 +54,18 @@ class Chart(Widget):
         """Where the drawing begins above the axis."""
         return float(self.y + dp(24) * min(look.text_scale, 1.4))
 
+    @property
+    def text_size(self) -> float:
+        """The size of the words on the canvas."""
+        return float(dp(11.5) * min(look.text_scale, 1.4))
+
     def x_of(self, at_day: float) -> float:
         """The place of a day on the axis."""
         return float(self.left + (self.right - dp(6) - self.left) * at_day / max(self.days, 1))
 
     def text(self, words: str, x: float, y: float, *, anchor: str = "centre", tone: str = "soft") -> None:
         """Writes small words on the canvas; x is their middle, left or right edge by the anchor."""
-        texture = _written(words, dp(11.5) * min(look.text_scale, 1.4))
+        texture = _written(words, self.text_size)
         shift = {"centre": texture.width / 2, "left": 0, "right": texture.width}[anchor]
         start = min(max(x - shift, self.x), self.right - texture.width)
         Color(*look.colour(tone))
@@ -73,8 +78,17 @@ class Chart(Widget):
             return
         with self.canvas:
             self.draw()
-            for mark in self.axis:
+            self._days_below()
+
+    def _days_below(self) -> None:
+        """The marked days, but for those that would be written over the one before."""
+        written_to = self.x - dp(6)
+        for mark in self.axis:
+            width = _written(mark.words, self.text_size).width
+            left = min(max(self.x_of(mark.at_day) - width / 2, self.x), self.right - width)
+            if left >= written_to + dp(6):
                 self.text(mark.words, self.x_of(mark.at_day), self.y + dp(9))
+                written_to = left + width
 
     def draw(self) -> None:
         """Draws the series; called inside the canvas."""
@@ -147,9 +161,9 @@ class PeakFlowChart(Chart):
 
         for span in self.spans:
             self._bands(span, y_of, low, high)
-        for span in self.spans:
+        for number, span in enumerate(self.spans):
             if span.signed_day is not None:
-                self._new_plan(span.version, span.signed_day, height)
+                self._new_plan(span.version, span.signed_day, height, number % 2)
         step = 100 if high - low > 250 else 50
         for value in range(int(low // step * step), int(high) + 1, step):
             if value < low:
@@ -196,11 +210,13 @@ class PeakFlowChart(Chart):
         if span is self.spans[-1]:
             self.text(self.best_text, right - dp(4), best + dp(9), anchor="right", tone="on_green_soft")
 
-    def _new_plan(self, version: int, signed_day: float, height: float) -> None:
+    def _new_plan(self, version: int, signed_day: float, height: float, step: int) -> None:
+        """The line of a new plan; ``step`` lifts every other name, since two plans may be days apart."""
         x = self.x_of(signed_day)
+        lift = dp(9) + step * self.text_size * 1.3
         Color(*look.colour("primary"))
         Line(points=[x, self.bottom, x, self.bottom + height], width=dp(1.1))
-        self.text(self.version_text(version), x + dp(4), self.bottom + dp(9), anchor="left", tone="primary")
+        self.text(self.version_text(version), x + dp(4), self.bottom + lift, anchor="left", tone="primary")
 
     def _line(self, y_of: Callable[[float], float]) -> None:
         Color(*look.colour("ink")[:3], 0.55)

@@ -1,9 +1,12 @@
 """Everything that is pressed. Targets are at least 48 dp high and wide."""
 
+from kivy.clock import Clock
+from kivy.metrics import dp
 from kivy.properties import BooleanProperty, StringProperty
 from kivy.uix.anchorlayout import AnchorLayout
 from kivy.uix.behaviors import ButtonBehavior
 from kivy.uix.boxlayout import BoxLayout
+from kivy.uix.gridlayout import GridLayout
 from kivy.utils import escape_markup
 from kivymd.icon_definitions import md_icons
 
@@ -76,6 +79,30 @@ class Choice(Pressable, Words):
         """The words, with a tick when chosen."""
         words: str = escape_markup(label)
         return f"[font=Icons]{md_icons['check']}[/font] {words}" if ticked else words
+
+
+class ChoiceGrid(GridLayout):
+    """Choices side by side. Those of one row are equally high, however many lines the longest needs."""
+
+    def __init__(self, **properties: object) -> None:
+        super().__init__(**properties)
+        # Once a frame, when all texts have settled.
+        self._level = Clock.create_trigger(self._level_rows)
+        self.bind(cols=self._level)
+
+    def add_widget(self, widget: Words, *arguments: object, **keywords: object) -> None:
+        """Adds a choice."""
+        super().add_widget(widget, *arguments, **keywords)
+        widget.bind(texture_size=self._level)
+        self._level()
+
+    def _level_rows(self, *_: object) -> None:
+        choices = self.children[::-1]
+        for start in range(0, len(choices), self.cols or 1):
+            row = choices[start : start + (self.cols or 1)]
+            highest = max(dp(48), *(choice.texture_size[1] + choice.extra_height for choice in row))
+            for choice in row:
+                choice.least_height = highest
 
 
 class ChoiceRow(Pressable, BoxLayout):

@@ -84,7 +84,7 @@ def test_a_consent_is_said_with_its_day_and_whether_the_clinic_knows(diary: Open
     page = ConsentPage(diary, lambda: None)
     page.decide("forecasting", True)
     line = next(one for one in page.lines if one.purpose == "forecasting")
-    assert line.standing == "Given: Today Your clinic learns of it when this phone is online."
+    assert line.standing == "Given: Today\nYour clinic learns of it when this phone is online."
     assert page.is_given("forecasting")
     assert page.may_send, "one purpose changes no other"
 
