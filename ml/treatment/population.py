@@ -77,13 +77,22 @@ def refit(
             best, shape = found, candidate
     assert best is not None  # noqa: S101 - the grid is never empty
     return Population(
-        effects=Effects(best.theta[middle], best.covariance[middle, middle]),
+        effects=Effects(best.theta[middle], best.covariance[middle, middle] + _beyond_this_clinic(a)),
         level_mean=best.theta[:levels],
         level_covariance=best.covariance[:levels, :levels],
         frailty_shape=shape,
         usual_effects=published.usual_effects,
         confounding=best.theta[end],
     )
+
+
+def _beyond_this_clinic(a: Assumptions) -> Float64:
+    """Covariance that no number of a clinic's patients removes: those to come are not those seen."""
+    spread = np.zeros((len(COEFFICIENTS), len(COEFFICIENTS)))
+    for name in CLASSES:
+        place = COEFFICIENTS.index(name)
+        spread[place, place] = a["effects"]["seen_to_coming_sd"] ** 2
+    return spread
 
 
 def _maximised(
