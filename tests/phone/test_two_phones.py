@@ -125,6 +125,6 @@ class TwoPhones(RuleBasedStateMachine):
 
 
 TwoPhones.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 test_two_phones_converge: Any = TwoPhones.TestCase

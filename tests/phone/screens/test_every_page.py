@@ -93,11 +93,16 @@ def show(hand: Hand, name: str, arguments: dict[str, Any]) -> None:
     hand.app.frame.page.shown()
 
 
+def labels(hand: Hand) -> Iterator[Any]:
+    """Every text in view, scrolled to or not."""
+    for widget in hand.everything():
+        if isinstance(widget, Label) and widget.text and is_seen(widget) and widget.width >= 2:
+            yield widget
+
+
 def cut_off(hand: Hand) -> Iterator[str]:
     """Texts that do not fit: wider than their place, or with a word that is broken in two."""
-    for widget in hand.everything():
-        if not isinstance(widget, Label) or not widget.text or not is_seen(widget) or widget.width < 2:
-            continue
+    for widget in labels(hand):
         left, _ = widget.to_window(widget.x, widget.y)
         if widget.texture_size[0] > widget.width + 2 or left < -1 or left + widget.width > NARROW[0] + 1:
             yield f"{widget.text!r}: {widget.texture_size[0]} wide in {widget.width:.0f} at {left:.0f}"
