@@ -54,40 +54,53 @@ def mark_due(session: Session, kind: str, keys: Sequence[UUID], *, due_at: datet
     )
 
 
+# As plain text for the driver: workers do this all day, and compiling a statement costs more than running it.
+# ARRAY(SELECT …) is evaluated once: as a plain subquery the planner may run it once a row, and claim far more than the
+# limit; as a join it may read the whole table, which here is always wrong.
+# A lease need not survive a crash of the database, only what was done: lost, the row is free again at once. So its
+# commit does not wait for the disk.
+_UNHURRIED = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
+
+_CLAIM = f"""
+    UPDATE due_work SET lease_until = %(lease_until)s, attempts = attempts + 1
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM due_work
+        WHERE kind = %(kind)s AND due_at <= %(now)s AND (lease_until IS NULL OR lease_until < %(now)s)
+        ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    )) AND {_UNHURRIED}
+    RETURNING id, key, generation, attempts, due_at
+"""  # noqa: S608 (two constants)
+
+_FINISH = """
+    DELETE FROM due_work WHERE id = ANY(%(ids)s::bigint[])
+        AND (id, generation) IN (SELECT * FROM unnest(%(ids)s::bigint[], %(generations)s::int[]))
+"""
+
+_FREE = "UPDATE due_work SET lease_until = NULL WHERE id = ANY(%(ids)s::bigint[])"
+
+
 def claim_due(session: Session, kind: str, *, now: datetime, limit: int, lease_seconds: int) -> list[Claim]:
     """Take up to `limit` rows that are due and not leased. Commit at once, do the work, then finish()."""
-    # Materialized: as a plain subquery the planner may run it once a row, and claim far more than the limit.
-    rows = session.connection().execute(
-        text("""
-            WITH chosen AS MATERIALIZED (
-                SELECT id FROM due_work
-                WHERE kind = :kind AND due_at <= :now AND (lease_until IS NULL OR lease_until < :now)
-                ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
-            )
-            UPDATE due_work SET lease_until = :lease_until, attempts = attempts + 1
-            FROM chosen WHERE due_work.id = chosen.id
-            RETURNING due_work.id, key, generation, attempts, due_at
-        """),
-        {"kind": kind, "now": now, "limit": limit, "lease_until": now + timedelta(seconds=lease_seconds)},
+    rows = session.connection().exec_driver_sql(
+        _CLAIM, {"kind": kind, "now": now, "limit": limit, "lease_until": now + timedelta(seconds=lease_seconds)}
     )
     return [Claim(*row) for row in rows]
 
 
-def finish(session: Session, claims: Sequence[Claim]) -> None:
-    """Remove what was done; a row marked again in the meantime stays, free to be claimed."""
+def finish(session: Session, claims: Sequence[Claim], *, unhurried: bool = False) -> None:
+    """Remove what was done; a row marked again in the meantime stays, free to be claimed.
+
+    `unhurried`: the commit does not wait for the disk, so a crash of the database may undo the transaction and have its
+    work done again. Only where that does no harm and nobody else could have read what it wrote.
+    """
     if not claims:
         return
     done = {"ids": [claim.id for claim in claims], "generations": [claim.generation for claim in claims]}
     connection = session.connection()
-    connection.execute(
-        text("""
-            DELETE FROM due_work
-            USING unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[])) AS done(id, generation)
-            WHERE due_work.id = done.id AND due_work.generation = done.generation
-        """),
-        done,
-    )
-    connection.execute(text("UPDATE due_work SET lease_until = NULL WHERE id = ANY(CAST(:ids AS bigint[]))"), done)
+    statement = f"{_FINISH} AND {_UNHURRIED}" if unhurried else _FINISH
+    removed = connection.exec_driver_sql(statement, done).rowcount
+    if removed < len(claims):
+        connection.exec_driver_sql(_FREE, {"ids": done["ids"]})
 
 
 def postpone(session: Session, claim: Claim, *, due_at: datetime, error: str) -> None:

@@ -190,7 +190,8 @@ def deliver_due(
             if _settle(session, item, results.get(item.claim.id), jitter, now, reached):
                 done.append(item.claim)
         on_reached(session, reached, now)
-        due.finish(session, done)
+        # Lost in a crash of the database, a push is sent again, and replaces the first on the phone by its tag.
+        due.finish(session, done, unhurried=True)
         session.commit()
     return len(claims)
 
