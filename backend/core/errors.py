@@ -1,13 +1,17 @@
 """Errors state the fact, carry their status, and are rendered in one place (core/web.py)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class FieldError:
+    """`code` and `values`, where given, let a page say the same in its reader's language."""
+
     path: str
     message: str
+    code: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 class StartRefused(Exception):

@@ -1,8 +1,9 @@
 """The treatment page and what its forms do. Each form answers with the page anew, or with what speaks against it."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from backend.clinical.medicines import AddOn, Use
 from backend.clinical.personal_best import BestBasis
-from backend.core.errors import SoomError
+from backend.core.errors import FieldError, SoomError
 from backend.dashboard.patient_view import local_today
 from backend.dashboard.plan_form import (
     ZONES,
@@ -26,7 +27,7 @@ from backend.dashboard.translations import catalogue
 from backend.dashboard.treatment_routes import WithdrawalIn, entered, signed, withdrawn
 from backend.dashboard.treatment_view import UNITS, medicines, option_of, regimen_lines, treatment_view
 from backend.dashboard.viewer import CurrentViewer, Viewer
-from backend.measurements.rules import SPIROMETRY, MeasurementKind
+from backend.measurements.rules import SPIROMETRY, MeasurementKind, MeasurementProblem
 from backend.measurements.schemas import MeasurementsIn
 from backend.patients.store import visible_patient
 from backend.patients.tables import Patient
@@ -53,6 +54,11 @@ LABELS = {
     "extra_instructions": "tr.own_words",
     "reminders": "tr.reminders",
     "review_on": "tr.review_on",
+    "reason": "tr.reason_label",
+    "password": "tr.password",
+    "measured_on": "tr.measured_on",
+    "note": "tr.note",
+    "verdict": "tr.verdict_label",
 }
 
 
@@ -238,18 +244,17 @@ def give_verdict(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Respons
 @router.post("/patients/{patient_id}/treatment/measurements")
 def enter_measurements(viewer: CurrentViewer, patient_id: UUID, sent: Sent) -> Response:
     patient = visible_patient(viewer.session, viewer.clinician, patient_id)
+    given = [kind for kind in MeasurementKind if sent.get(kind.value, "").strip()]
 
     def enter() -> Response:
         values = [
-            {"kind": kind.value, "value": sent[kind.value].replace(",", "."), "unit": UNITS[kind]}
-            for kind in MeasurementKind
-            if sent.get(kind.value, "").strip()
+            {"kind": kind.value, "value": sent[kind.value].replace(",", "."), "unit": UNITS[kind]} for kind in given
         ]
         body = MeasurementsIn.model_validate({**_named(sent, "measured_on", "bronchodilator"), "measurements": values})
         entered(viewer, patient, body)
         return _anew()
 
-    return _or_problem(viewer, enter)
+    return _or_problem(viewer, enter, [kind.value for kind in given])
 
 
 @router.post("/patients/{patient_id}/treatment/measurements/withdrawal")
@@ -278,17 +283,21 @@ def _shares(sent: dict[str, str], best: int | None) -> dict[str, int]:
     return {name: round(100 * int(line) / best) for name, line in lines.items() if best and line.isdigit()}
 
 
-def _or_problem(viewer: Viewer, act: Callable[[], Response]) -> Response:
-    """What the form does, or its problem beside the form. After a problem nothing at all is stored."""
+def _or_problem(viewer: Viewer, act: Callable[[], Response], kinds: Sequence[str] = ()) -> Response:
+    """What the form does, or its problem beside the form. After a problem nothing at all is stored.
+
+    `kinds`: which measurements the form sent, in their order.
+    """
     language = viewer.language
     try:
         return act()
     except ValidationError as error:
         status, code, message = 422, "invalid_fields", ""
-        fields = [(".".join(str(part) for part in problem["loc"]), problem["msg"]) for problem in error.errors()]
+        places = [".".join(str(part) for part in problem["loc"]) for problem in error.errors()]
+        fields = [FieldError(place, "", "unreadable") for place in places]
     except SoomError as error:
         status, code, message = error.status, error.code, error.message
-        fields = [(field.path, field.message) for field in error.fields]
+        fields = list(error.fields)
     viewer.session.rollback()
     texts = catalogue(language)
     known = texts.get(f"tr.problem.{code}") or message
@@ -297,15 +306,27 @@ def _or_problem(viewer: Viewer, act: Callable[[], Response]) -> Response:
         section="patients",
         status=status,
         message=known,
-        fields=[(path, _field_text(texts, path, said)) for path, said in fields],
+        fields=[(one.path, _field_text(texts, one, kinds)) for one in fields],
     )
     answer.headers["X-Form-Problems"] = "1"
     return answer
 
 
-def _field_text(texts: Any, path: str, message: str) -> str:
-    name = path.rsplit(".", 1)[-1]
-    return f"{texts[f'tr.check.{name}']}: {message}" if path.startswith("checks.") else message
+def _field_text(texts: Mapping[str, str], problem: FieldError, kinds: Sequence[str]) -> str:
+    """What is wrong with one field, in the reader's language, after the field's own label."""
+    remark = texts.get(f"tr.remark.{problem.code}")
+    if remark is not None:
+        return remark
+    said = texts.get(f"tr.field.{problem.code}")
+    text = problem.message if said is None else said.format(**problem.values)
+    parts = re.findall(r"\w+", problem.path)
+    labels = [f"tr.check.{parts[-1]}"] + [LABELS[part] for part in parts if part in LABELS]
+    if len(parts) > 1 and parts[0] == "measurements" and parts[1].isdigit():
+        kind = kinds[int(parts[1])]
+        labels.append(f"tr.measurement.{kind}")
+        if problem.code == MeasurementProblem.LOOKS_LIKE_ANOTHER_UNIT:
+            text = f"{text} ({texts[f'tr.other_unit.{kind}']})"
+    return next((f"{texts[label]}: {text}" for label in labels if label in texts), text)
 
 
 def _remark_text(viewer: Viewer) -> Callable[[Remark], str]:

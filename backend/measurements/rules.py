@@ -4,7 +4,7 @@ unit's is asked about and refused.
 The limits are plausibility bounds of Soom (no guideline gives them), wide enough for any patient seen alive.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -72,6 +72,7 @@ class Refusal:
     field: str
     problem: MeasurementProblem
     message: str
+    values: Mapping[str, str]
 
 
 def refusals(values: Sequence[Value]) -> list[Refusal]:
@@ -81,20 +82,22 @@ def refusals(values: Sequence[Value]) -> list[Refusal]:
         limit = LIMITS[given.kind]
         if given.unit != limit.unit:
             message = f"Give {given.kind.value} in {limit.unit}; nothing is converted."
-            found.append(Refusal(place, "unit", MeasurementProblem.WRONG_UNIT, message))
+            found.append(Refusal(place, "unit", MeasurementProblem.WRONG_UNIT, message, {"unit": limit.unit}))
         elif not limit.lowest <= given.value <= limit.highest:
             message = (
                 f"{given.value:g} {limit.unit} lies outside {limit.lowest:g} to {limit.highest:g}. "
                 f"It may be in {limit.mistaken_for}."
             )
-            found.append(Refusal(place, "value", MeasurementProblem.LOOKS_LIKE_ANOTHER_UNIT, message))
+            said = {"value": f"{given.value:g}", "lowest": f"{limit.lowest:g}", "highest": f"{limit.highest:g}"}
+            problem = MeasurementProblem.LOOKS_LIKE_ANOTHER_UNIT
+            found.append(Refusal(place, "value", problem, message, said | {"unit": limit.unit}))
     places = {given.kind: place for place, given in enumerate(values)}
     for place, given in enumerate(values):
         if places[given.kind] != place:
-            found.append(Refusal(place, "kind", MeasurementProblem.GIVEN_TWICE, "Give each measurement once."))
+            found.append(Refusal(place, "kind", MeasurementProblem.GIVEN_TWICE, "Give each measurement once.", {}))
     if not found and {MeasurementKind.FEV1, MeasurementKind.FVC} <= places.keys():
         fev1, fvc = places[MeasurementKind.FEV1], places[MeasurementKind.FVC]
         if values[fev1].value > values[fvc].value:
             message = "FEV1 is part of FVC and cannot be above it."
-            found.append(Refusal(fev1, "value", MeasurementProblem.FEV1_ABOVE_FVC, message))
+            found.append(Refusal(fev1, "value", MeasurementProblem.FEV1_ABOVE_FVC, message, {}))
     return found

@@ -21,9 +21,12 @@ def enter(
 ) -> list[Measurement]:
     """Raises MeasurementRefused, naming each field at fault. Callers check that the patient is theirs."""
     found = refusals([Value(one.kind, one.value, one.unit) for one in given.measurements])
-    problems = [FieldError(f"measurements[{refusal.place}].{refusal.field}", refusal.message) for refusal in found]
+    problems = [
+        FieldError(f"measurements[{one.place}].{one.field}", one.message, one.problem.value, one.values)
+        for one in found
+    ]
     if given.measured_on > today:
-        problems.append(FieldError("measured_on", "The day of the measurement lies in the future."))
+        problems.append(FieldError("measured_on", "The day of the measurement lies in the future.", "in_the_future"))
     if problems:
         raise MeasurementRefused(fields=problems)
     rows = [

@@ -213,7 +213,7 @@ def content_of(draft: PlanDraft) -> PlanContent:
 def refuse_what_the_rules_refuse(checked: Checked) -> None:
     """Raises PlanRefused, with each refusal at its field."""
     if checked.refused:
-        raise PlanRefused(fields=[FieldError(remark.path, remark.message) for remark in checked.refused])
+        raise PlanRefused(fields=[FieldError(remark.path, remark.message, remark.code) for remark in checked.refused])
 
 
 def usual_reminders(regimen: Regimen) -> list[Reminder]:

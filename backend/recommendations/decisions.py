@@ -183,10 +183,14 @@ def _same(chosen: OptionOut | None, regimen: Regimen) -> bool:
 def _demand_checklist(checks: dict[CheckCode, bool], *, despite_checklist: bool) -> None:
     missing = unanswered(checks)
     if missing:
-        raise ChecklistOpen(fields=[FieldError(f"checks.{item.value}", "Not answered yet.") for item in missing])
+        raise ChecklistOpen(
+            fields=[FieldError(f"checks.{item.value}", "Not answered yet.", "not_answered") for item in missing]
+        )
     wrong = [item for item in CHECKLIST if not checks[item]]
     if wrong and not despite_checklist:
-        raise ChecklistNotInOrder(fields=[FieldError(f"checks.{item.value}", "Not in order.") for item in wrong])
+        raise ChecklistNotInOrder(
+            fields=[FieldError(f"checks.{item.value}", "Not in order.", "not_in_order") for item in wrong]
+        )
 
 
 def _stored(regimen: Regimen | None) -> dict[str, object] | None:

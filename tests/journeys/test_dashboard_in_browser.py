@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from sqlmodel import Session
 
+from backend.accounts.tables import Hospital
 from backend.app import build_app
 from backend.core.settings import PROJECT_ROOT, Settings
 from backend.dashboard.assets import VENDOR
@@ -32,6 +33,7 @@ class Site:
     address: str
     clinic: FullClinic
     clock: SettableClock
+    database: str
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def site(template_database: str, tmp_path_factory: pytest.TempPathFactory) -> It
         settings = Settings(database_url=url, demo=True, data_folder=tmp_path_factory.mktemp("data"))
         app = build_app(settings, clock=clock)
         with serving(app) as address:
-            yield Site(address, made, clock)
+            yield Site(address, made, clock, url)
         app.state.engine.dispose()
 
 
@@ -60,9 +62,9 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-def sign_in(page: Page, site: Site) -> None:
+def sign_in(page: Page, site: Site, email: str = "") -> None:
     page.goto(f"{site.address}/sign-in")
-    page.get_by_label("E-mail address").fill(site.clinic.doctor.email)
+    page.get_by_label("E-mail address").fill(email or site.clinic.doctor.email)
     page.get_by_label("Password").fill(clinic.PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/patients")
@@ -83,8 +85,12 @@ def paths(site: Site) -> dict[str, str]:
         "without-entries": f"/patients/{site.clinic.patients['윤태양'].id}",
         "alerts": "/alerts",
         "audit": f"{patient}/audit",
+        "treatment": f"{patient}/treatment?edit=1",
+        "profile": f"{patient}/profile",
+        "hand-overs": "/hand-overs",
         "new-patient": "/patients/new",
         "nobody-found": "/patients?search=nobody",
+        "not-found": "/patients/00000000-0000-0000-0000-000000000007",
     }
 
 
@@ -104,7 +110,20 @@ def test_every_page_is_accessible_and_photographed_in_all_its_dresses(site: Site
             opened(page, site, path)
             page.screenshot(path=PHOTOGRAPHS / f"{name}-{scheme}.png", full_page=True)
             found += serious_problems(page, f"{scheme} {name}")
+        opened(page, site, paths(site)["without-entries"])
+        page.get_by_role("button", name="New enrolment code").first.click()
+        page.locator(".code").wait_for()
+        page.screenshot(path=PHOTOGRAPHS / f"enrolment-code-{scheme}.png", full_page=True)
+        found += serious_problems(page, f"{scheme} enrolment-code")
         context.close()
+    with Session(unpooled_engine(site.database), expire_on_commit=False) as session:
+        newcomer = clinic.clinician(session, session.get_one(Hospital, site.clinic.doctor.hospital_id), now=NOON)
+        session.commit()
+    page = browser.new_context(bypass_csp=True).new_page()
+    sign_in(page, site, newcomer.email)
+    assert page.get_by_role("heading", name="No patients yet").is_visible()
+    found += serious_problems(page, "empty roster")
+    page.context.close()
     assert not found, "\n".join(found)
 
 

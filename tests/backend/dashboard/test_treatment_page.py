@@ -10,6 +10,9 @@ from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
 from backend.accounts.tables import Clinician
+from backend.clinical.regimen_checks import Problem
+from backend.dashboard.translations import LANGUAGES, catalogue
+from backend.measurements.rules import MeasurementProblem
 from backend.measurements.tables import Measurement
 from backend.patients.tables import Patient
 from backend.plans.store import plan_in_force
@@ -227,3 +230,38 @@ def test_the_same_as_json(desk: Desk, session: Session) -> None:
     wrong = {"measured_on": "2026-11-18", "measurements": [{"kind": "fev1", "value": 2600, "unit": "mL"}]}
     refused = desk.client.post(f"{base}/measurements", json=wrong, headers=desk.csrf)
     assert refused.json()["fields"][0]["path"] == "measurements[0].unit"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "may be in another unit"),
+        ("ko", "다른 단위일 수 있습니다"),
+        ("et", "võib olla teises ühikus"),
+    ],
+)
+def test_what_is_wrong_at_a_field_is_said_in_the_readers_language(
+    desk: Desk, session: Session, language: str, said: str
+) -> None:
+    desk.clinic.doctor.language = language
+    session.add(desk.clinic.doctor)
+    session.commit()
+    answer = desk.post(path_of(desk) + "/measurements", measured_on="2026-11-18", fev1="2600")
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert "2600" in answer.text
+    unreadable = desk.post(path_of(desk) + "/measurements", measured_on="2026-11-18", feno="many")
+    assert unreadable.status_code == 422
+    if language != "en":
+        assert not re.search(r"[Ii]nput|valid|should", visible(unreadable.text))
+
+
+def visible(html: str) -> str:
+    return re.sub(r"<[^>]+>", " ", html)
+
+
+def test_every_problem_that_a_rule_can_name_has_its_words_in_every_language() -> None:
+    codes = {f"tr.remark.{problem.value}" for problem in Problem}
+    codes |= {f"tr.field.{problem.value}" for problem in MeasurementProblem}
+    for language in LANGUAGES:
+        assert not codes - set(catalogue(language))
