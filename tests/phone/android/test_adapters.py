@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from mobile_app.device.android_links import AndroidLinks
 from mobile_app.device.android_notices import AndroidAlarms, AndroidNotifier
-from mobile_app.device.ports import Alarm, Alarms, Notifier
+from mobile_app.device.ports import Alarm, Alarms, Links, Notifier
 
 
 class Java:
@@ -23,7 +24,10 @@ class Java:
         self.asked: list[str] = []
         self.extras: dict[str, str] = {}
         self.listeners: list[Any] = []
-        self.intent = SimpleNamespace(getStringExtra=lambda name: self.extras.get(name))
+        self.link: str | None = None
+        self.intent = SimpleNamespace(
+            getStringExtra=lambda name: self.extras.get(name), getDataString=lambda: self.link
+        )
         self.window = SimpleNamespace(
             getIntent=lambda: self.intent, requestPermissions=lambda names, code: self.asked.extend(names)
         )
@@ -136,3 +140,16 @@ def test_only_what_the_clinic_writes_is_quiet_and_the_permission_is_asked_at_run
     assert {channel for channel, (_, loud) in java.channels.items() if not loud} == {"messages"}
     notifier.ask_permission()
     assert java.asked == ["android.permission.POST_NOTIFICATIONS"]
+
+
+def test_a_link_is_told_once_whether_soom_was_closed_or_open(java: Java) -> None:
+    java.link = "soom://enrol?code=K7QM-3XRD&server=https://soom.hospital.example"
+    links: Links = AndroidLinks()
+    assert links.opened() == java.link
+    assert links.opened() is None
+    java.link = None
+    java.listeners[-1](java.intent)
+    assert links.opened() is None
+    java.link = "soom://enrol?code=AAAA-CCCC&server=https://soom.hospital.example"
+    java.listeners[-1](java.intent)
+    assert links.opened() == java.link

@@ -21,6 +21,8 @@ from PIL import Image, ImageColor
 from infra.draw_icons import PAPER, RINGS, SAFE_SHARE
 from infra.stage_mobile import PACKAGE, StagingRefused, stage
 from mobile_app import theme
+from mobile_app.locales import Wording
+from mobile_app.state.enrolment import Enrolment
 from tests.phone.android.conftest import google_services
 
 ROOT = PACKAGE.parent
@@ -161,6 +163,27 @@ def test_staging_again_leaves_nothing_of_the_first_time(staged: Path, tmp_path: 
     (tmp_path / "phone" / "mobile_app" / "gone.py").write_text("")
     stage(tmp_path / "phone", None)
     assert not (tmp_path / "phone" / "mobile_app" / "gone.py").exists()
+
+
+def test_the_code_that_a_camera_reads_opens_soom(spec: configparser.SectionProxy, staged: Path) -> None:
+    """What buildozer pastes into the activity: any other filter, or another host, and the camera finds nothing."""
+    filters = (PACKAGE / spec["android.manifest.intent_filters"]).read_text(encoding="utf-8")
+    opening = '<activity android:name="org.kivy.android.PythonActivity" android:exported="true" />'
+    manifest = MANIFEST.replace(opening, opening.removesuffix(" />") + f">{filters}</activity>")
+    [found] = ElementTree.fromstring(manifest).findall("application/activity/intent-filter")
+    named = {(one.tag, one.get(f"{ANDROID}name")) for one in found if one.tag != "data"}
+    assert named == {
+        ("action", "android.intent.action.VIEW"),
+        ("category", "android.intent.category.DEFAULT"),
+        ("category", "android.intent.category.BROWSABLE"),
+    }
+    [data] = found.findall("data")
+    scheme, host = data.get(f"{ANDROID}scheme"), data.get(f"{ANDROID}host")
+    state = Enrolment(Wording("en"), lambda *_: None, lambda *_: None, lambda: None)
+    assert state.read_qr(f"{scheme}://{host}?code=K7QM-3XRD&server=https://soom.hospital.example")
+    assert (state.code, state.address) == ("K7QM-3XRD", "https://soom.hospital.example")
+    # singleTask: the link reaches the app that is open.
+    assert spec["android.manifest.launch_mode"] == "singleTask"
 
 
 def test_without_the_typeface_nothing_is_staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
