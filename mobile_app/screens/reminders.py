@@ -49,10 +49,28 @@ class RemindersScreen(Page):
         self.frame = frame
         self._asking: ReminderLine | None = None
         self._times_shown = False
+        self._drawn: tuple[object, ...] = ()
         state.on_change = self.shown
 
     def shown(self) -> None:
-        """Reads everything anew."""
+        """Reads everything anew. What is the same stays, also under a finger that is just pressing it."""
+        state, checks = self.state, self.reliability.checks()
+        content = (
+            state.today,
+            state.tomorrow,
+            state.account,
+            state.silences,
+            state.settings,
+            state.paused_line,
+            checks,
+        )
+        drawn = (content, self._asking, self._times_shown, state.times if self._times_shown else [])
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        self._draw()
+
+    def _draw(self) -> None:
         say, body = self.wording.say, self.ids.body
         body.clear_widgets()
         if any(not check.is_fine for check in self.reliability.checks()):
