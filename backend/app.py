@@ -11,6 +11,7 @@ from backend.core.database import connect, database_url, session_maker
 from backend.core.settings import Settings
 from backend.core.web import SecurityHeaders, UnpackGzip, add_error_rendering
 from backend.dashboard import (
+    contact_tasks,
     hand_over_pages,
     hand_over_routes,
     profile_pages,
@@ -55,6 +56,8 @@ def build_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> Fa
     app.include_router(profile_routes.router)
     app.include_router(snoozing.router)
     app.include_router(snoozing.pages)
+    app.include_router(contact_tasks.router)
+    app.include_router(contact_tasks.pages)
     app.include_router(alert_routes.router)
     app.include_router(operations.router)
     app.include_router(operations_pages.router)

@@ -40,6 +40,7 @@ from backend.dashboard.words import words
 from backend.patients.store import visible_patient, visible_to
 from backend.patients.tables import Patient
 from backend.recommendations.store import open_recommendation
+from backend.reminders.account import account_of
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -278,6 +279,7 @@ def patient_page(viewer: CurrentViewer, patient_id: UUID) -> Response:
         days=days[::-1],
         log_days=LOG_DAYS,
         spread=spread(days, shown.plan, shown.born_on, today),
+        reminders=account_of(viewer.session, patient.id, viewer.now),
         decision_waiting=open_recommendation(viewer.session, patient.id) is not None,
         story=story(shown, words(viewer.language), now=viewer.now, today=today),
     )

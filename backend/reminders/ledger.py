@@ -57,14 +57,22 @@ MERGE = f"""
         judge_at = CASE WHEN excluded.state = 'armed'
             THEN coalesce(known.judge_at, CASE WHEN known.expected THEN known.due_at ELSE excluded.due_at END + {GRACE})
             END
-    WHERE known.decided_by = 'phone' OR {rank("excluded.state")} > {rank("known.state")}
+    WHERE known.decided_by = 'phone' OR {rank("excluded.state")} >= {rank("known.state")}
 """  # noqa: S608 (names of our own states)
 CLOSE_MESSAGES = """
-    UPDATE inbox_message SET resolved_at = %(now)s, change = %(change)s
-    FROM reminder_occurrence AS occurrence
-    JOIN json_populate_recordset(NULL::reminder_report, %(rows)s::json) AS sent USING (key, local_date)
-    WHERE occurrence.patient_id = %(patient_id)s AND inbox_message.id = occurrence.message_id
-        AND occurrence.state IN ('fired', 'shown', 'acted', 'cancelled') AND inbox_message.resolved_at IS NULL
+    WITH over AS (
+        SELECT message.id
+        FROM reminder_occurrence AS occurrence
+        JOIN json_populate_recordset(NULL::reminder_report, %(rows)s::json) AS sent USING (key, local_date)
+        JOIN inbox_message AS message ON message.id = occurrence.message_id
+        WHERE occurrence.patient_id = %(patient_id)s AND message.resolved_at IS NULL
+            AND occurrence.state IN ('fired', 'shown', 'acted', 'cancelled')
+    ), numbered AS (
+        UPDATE patient SET last_change = last_change + 1
+        WHERE id = %(patient_id)s AND EXISTS (SELECT 1 FROM over) RETURNING last_change
+    )
+    UPDATE inbox_message SET resolved_at = %(now)s, change = numbered.last_change
+    FROM over, numbered WHERE inbox_message.id = over.id
 """
 KEEP_PHONE = """
     WITH before AS (
@@ -83,14 +91,15 @@ KEEP_PHONE = """
 
 
 def keep_reports(
-    connection: Pipeline, patient_id: UUID, device_id: UUID, rows: str, *, now: datetime, change: int
+    connection: Pipeline, patient_id: UUID, device_id: UUID, rows: str, *, now: datetime
 ) -> set[tuple[str, str]]:
-    """Keep each report of one phone that is newer than the one known, and bring the ledger in line.
+    """Keep each report of one phone that is newer than the one known, bring the ledger in line, and close the inbox
+    messages of reminders that a phone took care of after all.
 
     `rows`: reports as JSON, each (key, local_date) once. Returns (key, local date) of those that were newer. The
     caller holds the lock on the patient's row.
     """
-    values = {"patient_id": patient_id, "device_id": device_id, "rows": rows, "now": now, "change": change}
+    values = {"patient_id": patient_id, "device_id": device_id, "rows": rows, "now": now}
     newer = connection.execute(KEEP_REPORTS, values, prepare=True)
     connection.execute(MERGE, values, prepare=True)
     connection.execute(CLOSE_MESSAGES, values, prepare=True)

@@ -29,8 +29,9 @@ SELECT wanted.id, phone.time_zone, plan.signed_at, plan.review_on, plan.regimen,
             || to_char((use.taken_at AT TIME ZONE 'UTC') + make_interval(mins => use.utc_offset_minutes),
                 'YYYY-MM-DD"T"HH24:MI'))
         FROM inhaler_use AS use
-        WHERE use.patient_id = wanted.id AND NOT use.deleted AND use.source IN ('logged', 'sensor')
-            AND use.purpose IN ('maintenance', 'unknown') AND use.local_date >= %(habits_from)s
+        WHERE use.patient_id = wanted.id AND NOT use.deleted AND use.source <> 'day_recall'
+            AND (use.amount IN ('as_usual', 'more') OR (use.purpose = 'maintenance' AND use.puffs > 0))
+            AND use.local_date >= %(habits_from)s
     ) AS doses
 FROM wanted
 JOIN LATERAL (

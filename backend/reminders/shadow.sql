@@ -9,18 +9,15 @@ SELECT occurrence.patient_id, occurrence.key, occurrence.local_date, occurrence.
         WHEN 'dose' THEN EXISTS (
             SELECT 1
             FROM (
-                SELECT count(*) FILTER (WHERE use.source <> 'day_recall') AS logged,
-                    coalesce(sum(use.puffs) FILTER (WHERE use.source = 'day_recall'), 0) AS recalled,
-                    coalesce(bool_or(use.source = 'day_recall' AND use.amount IN ('as_usual', 'more')), FALSE) AS whole,
-                    coalesce(bool_or(use.source <> 'day_recall' AND use.taken_at BETWEEN
+                SELECT coalesce(bool_or(use.amount IN ('as_usual', 'more')), FALSE) AS whole,
+                    coalesce(sum(use.puffs) FILTER (WHERE use.purpose = 'maintenance'), 0) AS puffs,
+                    coalesce(bool_or(use.source <> 'day_recall' AND use.purpose = 'maintenance' AND use.taken_at BETWEEN
                         occurrence.due_at - interval '2 hours' AND occurrence.due_at + interval '2 hours'), FALSE) AS near
                 FROM inhaler_use AS use
                 WHERE use.patient_id = occurrence.patient_id AND use.inhaler_id = named.id
                     AND use.local_date = occurrence.local_date AND NOT use.deleted
-                    AND use.purpose IN ('maintenance', 'unknown')
             ) AS uses
-            WHERE uses.near OR uses.whole OR uses.logged > named.slot
-                OR uses.recalled >= (named.slot + 1) * named.puffs_per_dose
+            WHERE uses.near OR uses.whole OR uses.puffs >= (named.slot + 1) * named.puffs_per_dose
         )
         WHEN 'check_in' THEN EXISTS (
             SELECT 1 FROM symptoms

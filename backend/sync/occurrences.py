@@ -28,9 +28,8 @@ def keep_occurrences(
     *,
     now: datetime,
     clock_ahead: timedelta,
-    change: int,
 ) -> list[OccurrenceReceipt]:
-    """One receipt each, in order. `change`: the number under which inbox messages close that are no longer needed."""
+    """One receipt each, in order."""
     receipts: list[OccurrenceReceipt] = []
     rows: dict[tuple[str, str], Row] = {}
     places: dict[tuple[str, str], int] = {}
@@ -59,7 +58,7 @@ def keep_occurrences(
         rows[identity], places[identity] = row, place
     if rows:
         stored = ledger.keep_reports(
-            connection, caller.patient_id, caller.device_id, json.dumps(list(rows.values())), now=now, change=change
+            connection, caller.patient_id, caller.device_id, json.dumps(list(rows.values())), now=now
         )
         for identity, place in places.items():
             if identity not in stored:

@@ -55,8 +55,7 @@ def accept(
     exchange = store.begin_exchange(
         connection,
         caller,
-        # One more closes the inbox messages of reminders that the phone took care of.
-        count=len(sent.entries) + bool(sent.occurrences),
+        count=len(sent.entries),
         now=now,
         clock_ahead_seconds=_storable_seconds(clock_ahead),
         push_token=sent.push_token,
@@ -89,7 +88,6 @@ def accept(
         sent.occurrences,
         now=now,
         clock_ahead=clock_ahead,
-        change=exchange.first_change + len(sent.entries),
     )
     keep_push_receipts(session, caller, sent.push_receipts, now=now)
     audit.record(
@@ -170,8 +168,14 @@ def changes_since(session: Session, caller: DeviceCaller, cursor: str, *, limit:
         raise AccessTokenInvalid
     patient = session.get_one(Patient, caller.patient_id)
     after = _change_of(cursor, patient.last_change)
-    # Numbers are given out under a lock that lasts until the commit, so all up to last_change are visible by now.
-    rows = store.entries_changed(session, patient.id, after=after, up_to=patient.last_change, limit=limit + 1)
+    # Numbers are given out under a lock that lasts until the commit, so all up to last_change are visible by now; and
+    # a phone that has seen them all, as most do that ask, costs no query more.
+    is_news = after < patient.last_change
+    rows = (
+        store.entries_changed(session, patient.id, after=after, up_to=patient.last_change, limit=limit + 1)
+        if is_news
+        else []
+    )
     more = len(rows) > limit
     rows = rows[:limit]
     up_to = rows[-1]["change"] if more else patient.last_change
@@ -191,10 +195,12 @@ def changes_since(session: Session, caller: DeviceCaller, cursor: str, *, limit:
         entries=[EntryOut.model_validate(row) for row in rows],
         profile=_profile(session, patient) if after < patient.profile_change <= up_to else None,
         consents=_consents(session, patient) if after < patient.profile_change <= up_to else None,
-        inhalers=_inhalers(inhalers(session, patient.id), after, up_to),
-        plan=_plan(session, patient, after, up_to),
-        forecast=_forecast(session, patient, after, up_to),
-        inbox=[InboxItemOut.of(message) for message in inbox_changed_after(session, patient.id, after, up_to)],
+        inhalers=_inhalers(inhalers(session, patient.id), after, up_to) if is_news else None,
+        plan=_plan(session, patient, after, up_to) if is_news else None,
+        forecast=_forecast(session, patient, after, up_to) if is_news else None,
+        inbox=[InboxItemOut.of(message) for message in inbox_changed_after(session, patient.id, after, up_to)]
+        if is_news
+        else [],
     )
 
 

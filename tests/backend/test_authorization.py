@@ -148,6 +148,14 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/v1/patient/watch"): (401, 422, 401, 422, 401),
     ("DELETE", "/v1/patient/watch"): (401, 204, 401, 204, 401),
     ("POST", "/alerts/{alert_id}/acknowledge"): PAGE_OF_CARE_TEAM,
+    ("GET", "/v1/clinician/patients/{patient_id}/reminders"): CARE_TEAM,
+    ("GET", "/v1/clinician/contact-tasks"): CLINICIANS,
+    ("GET", "/contacts"): PAGE_OF_CLINICIANS,
+    # No phone is silent.
+    ("POST", "/v1/clinician/contact-tasks/{task_id}/done"): (401, 401, 404, 401, 404),
+    ("POST", "/v1/clinician/contact-tasks/{task_id}/undone"): (401, 401, 404, 401, 404),
+    ("POST", "/contacts/{task_id}/done"): (303, 303, 404, 303, 404),
+    ("POST", "/contacts/{task_id}/undone"): (303, 303, 404, 303, 404),
 }
 
 HAND_OVERS = {
@@ -156,6 +164,7 @@ HAND_OVERS = {
 NOBODY = str(uuid.UUID(int=7))
 UNKNOWN = {
     "hand_over_id": NOBODY,
+    "task_id": NOBODY,
     "resource_type": "Patient",
     "link_id": NOBODY,
     "device_id": NOBODY,
@@ -177,6 +186,7 @@ JSON_BODIES: dict[str, object] = {
         "time_zone": "Asia/Seoul",
     },
     "/v1/clinician/alerts/{alert_id}/acknowledge": {"note": "Called."},
+    "/v1/clinician/contact-tasks/{task_id}/done": {"note": "Called."},
     "/v1/clinician/alerts/{alert_id}/snooze": {"hours": 12},
     "/v1/patient/alerts/{alert_id}/snooze": {"hours": 12},
     "/v1/patient/watch": {"to_device_id": NOBODY, "until": "2026-11-21T12:00:00Z"},

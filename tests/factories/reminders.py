@@ -9,6 +9,7 @@ from sqlmodel import Session
 from backend.accounts.tables import Device
 from backend.core.due import mark_due
 from backend.medication.tables import Inhaler, InhalerRole
+from backend.patients.store import next_changes
 from backend.patients.tables import Patient
 from backend.plans.tables import ActionPlan
 from backend.reminders.tables import PLAN_REMINDERS, ReminderPhone, ReminderSettings
@@ -52,7 +53,9 @@ def plan_that_reminds(
     more: tuple[tuple[str, str], ...] = (),
 ) -> Inhaler:
     """An inhaler taken each day at these times; `more`: further reminders as (kind, at)."""
-    inhaler = inhaler or entries.inhaler(session, of, InhalerRole.CONTROLLER, now=signed_at, doses_per_day=len(at))
+    if inhaler is None:
+        inhaler = entries.inhaler(session, of, InhalerRole.CONTROLLER, now=signed_at, doses_per_day=len(at))
+        inhaler.change = next_changes(session, of.id)
     prescription = {
         "product_id": PRODUCT,
         "use": "maintenance",
@@ -78,7 +81,7 @@ def plan_that_reminds(
             regimen={"prescriptions": [prescription], "add_ons": []},
             reminders=[*doses, *others],
             review_on=review_on,
-            change=version,
+            change=next_changes(session, of.id),
         )
     )
     mark_due(session, PLAN_REMINDERS, [of.id], due_at=signed_at)

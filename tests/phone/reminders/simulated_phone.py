@@ -152,8 +152,10 @@ class Android(KeptAlarms):
             return self.permissions.notifications
         kept = self.kept.pop(alarm_id, None)
         self.in_system.discard(alarm_id)
-        if kept is not None:
-            self.shown[alarm_id] = kept
+        if kept is None:
+            # As in Alarms.pushed(): its own alarm has rung already, or there is none.
+            return False
+        self.shown[alarm_id] = kept
         self.note(now, "pushed", alarm_id)
         return True
 

@@ -1,0 +1,52 @@
+"""1,000 phones for 60 days, worse than life: is every reminder accounted for, and does none come twice?"""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+from tests.databases import new_database
+from tests.factories.reminder_lives import START, Lives
+from tests.factories.reminder_referee import Verdicts, judge
+from tests.factories.reminder_world import World, analyse
+from tests.figures import Figure, figure
+
+PHONES, DAYS, SEED = 1000, 60, 20261121
+
+
+def simulate(url: str, *, phones: int, days: int, seed: int) -> Verdicts:
+    """Everything that happens, and two quiet days after it in which all that is still open is judged."""
+    world = World(url, START)
+    lives = Lives(world, days=days, seed=seed)
+    try:
+        lives.add(phones)
+        world.walk_to(START + timedelta(days=1))
+        analyse(world.engine)
+        world.walk_to(START + timedelta(days=days))
+        lives.bring_home()
+        world.walk_to(START + timedelta(days=days + 1))
+        with world.new_session() as session:
+            return judge(session, lives.lives, since=START, until=START + timedelta(days=days - 1))
+    finally:
+        world.end()
+
+
+def figures() -> Iterator[Figure]:
+    started = time.perf_counter()
+    with new_database() as url:
+        found = simulate(url, phones=PHONES, days=DAYS, seed=SEED)
+    minutes = (time.perf_counter() - started) / 60
+    yield figure("reminders.occurrences", found.occurrences, "reminders")
+    for end in ("acted", "shown", "fired", "pushed", "missed"):
+        yield figure(f"reminders.ended_{end}", found.ends[end], "reminders")
+    for cause, count in sorted(found.causes.items()):
+        yield figure(f"reminders.missed_{cause}", count, "reminders")
+    yield figure("reminders.withdrawn_before_due", found.ends["cancelled"], "reminders")
+    unaccounted, doubled, untrue = len(found.unaccounted), len(found.doubled), len(found.untrue)
+    yield figure("reminders.unaccounted", unaccounted, "reminders", goal="0", met=unaccounted == 0)
+    yield figure("reminders.doubled", doubled, "reminders", goal="0", met=doubled == 0)
+    yield figure(
+        "reminders.told_otherwise_than_it_was", untrue, "reminders", goal="0 by an independent referee", met=untrue == 0
+    )
+    share = found.pushes_in_time / found.pushes if found.pushes else None
+    yield figure("reminders.pushed_within_60_minutes", share, "share of all pushes of the shadow")
+    yield figure("reminders.simulation_minutes", minutes, "min", goal="at most 15 on one idle core", met=minutes <= 15)
