@@ -227,7 +227,7 @@ def _others_due(sources: Sources, day: date) -> dict[str, int]:
     if sources.peak_flow_minute is not None:
         wanted["peak_flow"] = sources.peak_flow_minute
     for appointment_id, on in sorted(settings.appointments):
-        if on - timedelta(days=1) == day:
+        if (on - day).days == 1:
             wanted[f"appointment:{appointment_id}"] = evening
     if sources.control_check_from is not None:
         late = (day - sources.control_check_from).days - CONTROL_CHECK_EVERY_DAYS
@@ -239,8 +239,8 @@ def _others_due(sources: Sources, day: date) -> dict[str, int]:
         opened = settings.opened.get(dose.inhaler_id)
         if opened is None:
             continue
-        empty_on = opened.on + timedelta(days=opened.inhalations // (dose.inhalations * len(dose.minutes)))
-        if (empty_on - day).days in REFILL_DAYS_BEFORE_EMPTY:
+        lasts_days = opened.inhalations // (dose.inhalations * len(dose.minutes))
+        if lasts_days - (day - opened.on).days in REFILL_DAYS_BEFORE_EMPTY:
             wanted[f"refill:{dose.inhaler_id}"] = evening
     return wanted
 

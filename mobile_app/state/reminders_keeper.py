@@ -10,11 +10,12 @@ from mobile_app.data.credentials import Credentials
 from mobile_app.data.entries import Entry
 from mobile_app.data.ledger import KeptOccurrence, Ledger, PushReceipt
 from mobile_app.data.sync import PHONE_STATUS
-from mobile_app.device.ports import SNOOZES_AT_MOST, Alarm, AlarmNote, Alarms, Reliability
+from mobile_app.device.ports import Alarm, AlarmNote, Alarms, Reliability
 from mobile_app.device.wall_clock import instant_of
 from mobile_app.state.diary_form import inhaler_use
 from mobile_app.state.open_diary import OpenDiary
 from mobile_app.state.reminders_diary import LOOKED_BACK_DAYS, RemindedDiary, answer_id, done_at
+from mobile_app.state.reminders_notes import after, came_back, may_come, waited
 from mobile_app.state.reminders_schedule import (
     HORIZON_DAYS,
     PENDING_AT_MOST,
@@ -30,16 +31,6 @@ from mobile_app.state.reminders_words import alarm_for, is_dose, words_version
 _LOOKED_AT = "reminders_looked_at"
 _ARMED_FOR = "reminders_armed_for"
 _WINDOW = timedelta(minutes=WINDOW_MINUTES)
-_CAUSES = {
-    "missed_off": "phone_off",
-    "missed_stopped": "app_stopped",
-    "missed_late": "too_late",
-    "missed_clock": "clock_changed",
-    "missed_zone": "zone_changed",
-    "not_permitted": "not_permitted",
-}
-# A turned clock or a flight may bring the time of these back.
-_COMES_BACK = ("clock_changed", "zone_changed")
 Identity = tuple[str, date]
 
 
@@ -276,7 +267,7 @@ class ReminderKeeper:
         first = min(today - timedelta(days=LOOKED_BACK_DAYS), (looked_at or now).date() - timedelta(days=1))
         waiting = self._alarms.waiting()
         armed_for = repr((schedule, today, zone.key, words))
-        is_brief = _digest(armed_for) == self._armed_for() and self._all_wait(waiting, now)
+        is_brief = _digest(armed_for) == self._diary.database.setting(_ARMED_FOR) and self._all_wait(waiting, now)
         rows = self.ledger.since(first, today) if is_brief else self.ledger.since(first)
         look = _Look(
             now=now,
@@ -301,15 +292,11 @@ class ReminderKeeper:
         walls |= {identity: row.wall for identity, row in look.rows.items()}
         look.done = done_at(schedule, written, walls, self._whose())
         # A dose that was logged and deleted, or a clock that was set back: the reminder is wanted again.
-        if is_brief and any(self._is_taken_back(look, row) or _came_back(row, now) for row in look.rows.values()):
+        if is_brief and any(self._is_taken_back(look, row) or came_back(row, now) for row in look.rows.values()):
             self._diary.database.keep_setting(_ARMED_FOR, None)
             return self._begin()
         self._diary.database.keep_setting(_ARMED_FOR, _digest(armed_for))
         return look
-
-    def _armed_for(self) -> str | None:
-        known: str | None = self._diary.database.setting(_ARMED_FOR)
-        return known
 
     def _all_wait(self, waiting: set[str], now: datetime) -> bool:
         return all(self._alarm_id(one) in waiting for one in self.ledger.armed_ids(now))
@@ -334,46 +321,14 @@ class ReminderKeeper:
             planned = look.planned.get(identity)
             wall = planned.wall if planned else note.at.astimezone(look.zone).replace(tzinfo=None, second=0)
             row = self._fresh(Occurrence(*identity, wall), look.zone, note.at)
-        changed = self._after(look, row, note)
+        if note.event == "pushed" and waited(row):
+            look.to_cancel.append(self._alarm_id(row.id))
+        if note.event == "taken" and is_dose(row.key) and row.state != "acted" and row.identity not in look.done:
+            look.recorded = self._record_dose(row, note.at, again=False) is not None or look.recorded
+            look.done[row.identity] = note.at
+        changed = after(row, note)
         if changed is not None:
             self._put(look, changed)
-
-    def _after(self, look: _Look, row: KeptOccurrence, note: AlarmNote) -> KeptOccurrence | None:
-        """What the note makes of the occurrence; None when it says nothing new."""
-        waited = row.state in ("armed", "cancelled")
-        if note.event in _CAUSES:
-            return replace(row, state="missed", at=note.at, cause=_CAUSES[note.event]) if waited else None
-        fired_at = row.fired_at or note.at
-        if note.event in ("shown", "pushed"):
-            if note.event == "pushed" and waited:
-                look.to_cancel.append(self._alarm_id(row.id))
-            if waited or row.state == "missed":
-                return replace(row, state="fired", at=note.at, fired_at=fired_at, cause=None)
-            return None
-        if row.state == "acted":
-            return self._reason_told_later(row, note)
-        if note.event == "taken" and is_dose(row.key):
-            if row.identity not in look.done:
-                look.recorded = self._record_dose(row, note.at, again=False) is not None or look.recorded
-                look.done[row.identity] = note.at
-            return replace(row, state="acted", action="taken", at=note.at, fired_at=fired_at, cause=None)
-        if note.event.startswith("skipped"):
-            reason = note.event.partition("_")[2] or None
-            return replace(
-                row, state="acted", action="skipped", skip_reason=reason, at=note.at, fired_at=fired_at, cause=None
-            )
-        snoozed = int(note.event.partition("_")[2]) if note.event.startswith("snoozed_") else 0
-        if row.state == "shown" and snoozed <= row.snoozed_times:
-            return None
-        snoozed_times = min(max(row.snoozed_times, snoozed), SNOOZES_AT_MOST)
-        return replace(row, state="shown", at=note.at, fired_at=fired_at, snoozed_times=snoozed_times, cause=None)
-
-    @staticmethod
-    def _reason_told_later(row: KeptOccurrence, note: AlarmNote) -> KeptOccurrence | None:
-        reason = note.event.partition("_")[2] if note.event.startswith("skipped_") else ""
-        if row.action != "skipped" or not reason or row.skip_reason is not None:
-            return None
-        return replace(row, skip_reason=reason, at=note.at)
 
     def _move_to_this_zone(self, look: _Look) -> None:
         """An alarm is due on the wall of wherever the phone is."""
@@ -448,7 +403,7 @@ class ReminderKeeper:
             row = look.rows.get(identity)
             if row is not None and row.state == "armed" and row.due_at <= look.now:
                 wanted[identity] = Occurrence(row.key, row.local_date, row.wall)
-            elif identity in look.done or (row is not None and not _may_come(row)):
+            elif identity in look.done or (row is not None and not may_come(row)):
                 continue
             elif row is not None and row.wall == planned.wall and row.time_zone == look.zone.key:
                 if row.due_at > look.now:
@@ -492,12 +447,3 @@ class ReminderKeeper:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _came_back(row: KeptOccurrence, now: datetime) -> bool:
-    return row.state == "missed" and row.cause in _COMES_BACK and row.due_at > now
-
-
-def _may_come(row: KeptOccurrence) -> bool:
-    """Whether an occurrence may still ring: what fired or was acted upon never does so again."""
-    return row.state in ("armed", "cancelled") or (row.state == "missed" and row.cause in _COMES_BACK)

@@ -160,7 +160,7 @@ class Schedule:
         if self.peak_flow_minute is not None:
             due["peak_flow"] = self.peak_flow_minute
         for one in sorted(settings.appointments, key=lambda one: one.id):
-            if one.on - timedelta(days=1) == day:
+            if (one.on - day).days == 1:
                 due[f"appointment:{one.id}"] = evening
         if self.control_check_from is not None:
             late = (day - self.control_check_from).days - _CONTROL_CHECK_EVERY_DAYS
@@ -173,8 +173,7 @@ class Schedule:
             if opened is None:
                 continue
             lasts_days = opened.inhalations // (dose.inhalations * len(dose.minutes))
-            empty_on = opened.on + timedelta(days=lasts_days)
-            if (empty_on - day).days in _REFILL_DAYS_BEFORE_EMPTY:
+            if lasts_days - (day - opened.on).days in _REFILL_DAYS_BEFORE_EMPTY:
                 due[f"refill:{dose.inhaler_id}"] = evening
         return due
 
