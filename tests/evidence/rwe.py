@@ -104,14 +104,14 @@ def coverage(studies: list[StudyOutcome]) -> Iterator[Figure]:
         held = sum(
             covers(study.found[method].bias.calibrated(study.found[method].estimate), study.truth) for study in studies
         )
-        nominal = binomtest(held, len(studies), 0.95).pvalue > 0.05
+        nominal = bool(binomtest(held, len(studies), 0.95).pvalue > 0.05)
         if method == "none":
             yield figure(
                 "rwe.coverage_of_crude_interval",
                 plain / len(studies),
                 "share of studies",
                 goal="wrong: well below 0.95",
-                met=plain / len(studies) < 0.5,
+                met=bool(plain / len(studies) < 0.5),
             )
             continue
         yield figure(
@@ -207,7 +207,7 @@ def pooling(seeds: range) -> Iterator[Figure]:
             100 * max(found),
             "percent",
             goal="within 1 % (hazard ratio and standard error)",
-            met=max(found) <= 0.01,
+            met=bool(max(found) <= 0.01),
         )
 
 
