@@ -88,9 +88,9 @@ def paths(site: Site) -> dict[str, str]:
         "treatment": f"{patient}/treatment?edit=1",
         "profile": f"{patient}/profile",
         "hand-overs": "/hand-overs",
+        "not-found": "/patients/00000000-0000-0000-0000-000000000007",
         "new-patient": "/patients/new",
         "nobody-found": "/patients?search=nobody",
-        "not-found": "/patients/00000000-0000-0000-0000-000000000007",
     }
 
 

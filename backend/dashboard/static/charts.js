@@ -183,6 +183,7 @@
         ctx.fillStyle = colour("ink");
         ctx.fillRect(left, bbox.top + bbox.height - height, width, height);
         ctx.fillStyle = colour("card");
+        ctx.textAlign = "left";
         ctx.textBaseline = "middle";
         ctx.fillText(said, left + 5 * devicePixelRatio, bbox.top + bbox.height - height / 2);
       }

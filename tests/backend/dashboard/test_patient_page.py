@@ -283,6 +283,7 @@ def test_the_spread_of_readings_is_told_only_when_enough_days_are_valid(
         text = visible_text(desk.page(f"/patients/{minji.id}").text)
         if back < 3:
             assert f"{back + 1} days with morning and evening; 4 needed" in text
-            assert "above the limit" not in text
-    assert "14 % above the limit of 10 %" in text
+            assert "amplitude above" not in text
+    assert "amplitude above the limit of 10 %" in text
+    assert "14 %" in text.split("Mean daily amplitude, 2 weeks")[1][:12]
     assert "89 %" in text.split("Lowest morning of 7 days, of best")[1][:12]
