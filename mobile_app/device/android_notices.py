@@ -17,8 +17,13 @@ _LOUD = {"urgent": True, "reminders": True, "messages": False}
 class AndroidAlarms:
     """Alarms kept by org.soom.phone.Alarms."""
 
-    def arm(self, alarm: Alarm) -> bool:
-        """Keeps and arms the alarm. Raises ValueError for a due time that has a zone."""
+    def arm(self, *alarms: Alarm) -> bool:
+        """Keeps and arms alarms, on disk when this returns. Raises ValueError for a due time that has a zone."""
+        exact = [self._arm(alarm) for alarm in alarms]
+        java_class("org.soom.phone.Alarms").write(activity())
+        return all(exact)
+
+    def _arm(self, alarm: Alarm) -> bool:
         if alarm.due.tzinfo is not None:
             raise ValueError(f"alarm {alarm.id} is due at {alarm.due}; an alarm is due in local time, without a zone")
         due = alarm.due.isoformat(timespec="seconds")

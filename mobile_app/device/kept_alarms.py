@@ -52,11 +52,14 @@ class KeptAlarms:
 
     # The port
 
-    def arm(self, alarm: Alarm) -> bool:
-        """Keeps the alarm in place of one with the same id. Raises ValueError for a due time that has a zone."""
-        if alarm.due.tzinfo is not None:
-            raise ValueError(f"alarm {alarm.id} is due at {alarm.due}; an alarm is due in local time, without a zone")
-        self.kept[alarm.id] = KeptAlarm(alarm)
+    def arm(self, *alarms: Alarm) -> bool:
+        """Keeps alarms, each in place of one with the same id. Raises ValueError for a due time that has a zone."""
+        for alarm in alarms:
+            if alarm.due.tzinfo is not None:
+                raise ValueError(
+                    f"alarm {alarm.id} is due at {alarm.due}; an alarm is due in local time without a zone"
+                )
+            self.kept[alarm.id] = KeptAlarm(alarm)
         self._write()
         return True
 

@@ -107,8 +107,8 @@ class AlarmNote:
 class Alarms(Protocol):
     """Alarms that the system keeps and shows with Soom closed, and the account of what became of each."""
 
-    def arm(self, alarm: Alarm) -> bool:
-        """Keeps the alarm in place of one with the same id. False: the system may be late by minutes."""
+    def arm(self, *alarms: Alarm) -> bool:
+        """Keeps alarms, each in place of one with the same id. False: the system may be late by minutes."""
         ...
 
     def cancel(self, alarm_id: str) -> None:

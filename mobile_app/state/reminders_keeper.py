@@ -113,8 +113,8 @@ class ReminderKeeper:
             # Only now, when it is on disk: killed here, the next look arms what does not wait and hears notes again.
             for alarm_id in look.to_cancel:
                 self._alarms.cancel(alarm_id)
-            for alarm in look.to_arm:
-                self._alarms.arm(alarm)
+            if look.to_arm:
+                self._alarms.arm(*look.to_arm)
             if notes:
                 self._alarms.settle(notes)
             if look.recorded:

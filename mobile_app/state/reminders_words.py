@@ -36,7 +36,7 @@ def alarm_for(
 ) -> Alarm:
     """The alarm of an occurrence. Without ``health_words`` nobody learns from it what it is for."""
     say = wording.say
-    text = say("reminders.discreet", time=wording.time(wall))
+    text = say("reminders.at" if health_words else "reminders.discreet", time=wording.time(wall))
     buttons = ("taken", "snooze", "skip") if is_dose(key) else ("snooze",)
     offered = health_words and is_dose(key)
     return Alarm(

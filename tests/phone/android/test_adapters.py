@@ -1,6 +1,7 @@
 """The Python side of alarms and notifications, over a stand-in for pyjnius that keeps what Java would keep."""
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ class Java:
     def __init__(self) -> None:
         self.armed: dict[str, tuple[Any, ...]] = {}
         self.rearmed: list[bool] = []
+        self.written: list[int] = []
         self.kept: list[str] = []
         self.withdrawn: list[str] = []
         self.channels: dict[str, tuple[str, bool]] = {}
@@ -45,6 +47,7 @@ class Java:
                 waiting=lambda _: list(self.armed),
                 rearm=lambda _: self.rearmed.append(True),
                 bootedAtMillis=lambda: 1772409600250,
+                write=lambda _: self.written.append(len(self.armed)),
             ),
             "org.soom.phone.Ledger": SimpleNamespace(
                 notes=lambda _: list(self.kept), settle=lambda _, notes: self._settle(notes)
@@ -89,6 +92,8 @@ def test_an_alarm_reaches_java_in_the_local_time_that_java_reads(java: Java) -> 
     words = ("Morning dose", "2 puffs", ["taken|Done", "skip|Skip"], ["ran_out|Ran out"], "Why?", True)
     assert java.armed == {"dose-1": ("2026-03-02T08:00:00", 120, "reminders", *words)}
     assert alarms.waiting() == {"dose-1"}
+    alarms.arm(DOSE, replace(DOSE, id="dose-2"), replace(DOSE, id="dose-3"))
+    assert java.written == [1, 3], "a fortnight of alarms is written at once"
 
 
 def test_an_alarm_with_a_zone_is_refused(java: Java) -> None:

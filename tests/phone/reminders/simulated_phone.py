@@ -78,9 +78,9 @@ class Android(KeptAlarms):
     def _draw(self, alarm: Alarm) -> bool:
         return self.permissions.notifications
 
-    def arm(self, alarm: Alarm) -> bool:
-        self.in_system.add(alarm.id)
-        super().arm(alarm)
+    def arm(self, *alarms: Alarm) -> bool:
+        self.in_system.update(alarm.id for alarm in alarms)
+        super().arm(*alarms)
         return self.permissions.exact_alarms
 
     def cancel(self, alarm_id: str) -> None:

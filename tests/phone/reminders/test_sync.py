@@ -124,16 +124,18 @@ def test_each_state_is_told_once_and_only_what_is_near_is_told_as_armed(home: Ho
     assert len(home.posts()) == posts, "nothing was new"
 
 
-def test_what_the_clinic_refuses_is_not_sent_again_before_it_changes(home: Home) -> None:
+def test_what_the_clinic_refuses_is_not_sent_again_before_it_changes(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     phone = home.phones[0]
     account = home.fake._account
-    home.fake._account = lambda one, device: {**account(one, device), "outcome": "refused"}  # type: ignore[method-assign]
-    phone.walk(hours=2)
-    phone.open()
-    posts = len(home.posts())
-    phone.sync()
-    assert len(home.posts()) == posts
-    home.fake._account = account  # type: ignore[method-assign]
+    with monkeypatch.context() as patched:
+        patched.setattr(home.fake, "_account", lambda one, by: {**account(one, by), "outcome": "refused"})
+        phone.walk(hours=2)
+        phone.open()
+        posts = len(home.posts())
+        phone.sync()
+        assert len(home.posts()) == posts
     phone.log_dose(CONTROLLER_ID)
     phone.sync()
     assert home.told("a", MORNING) == "acted"

@@ -22,7 +22,7 @@ public final class Alarms {
     /**
      * Keeps and arms an alarm; one with the same id is replaced. {@code due} is a local time like 2026-03-02T08:00;
      * {@code buttons} and {@code reasons} are "code|label" each. Returns whether it will be exact; false means that
-     * Android may be late by minutes.
+     * Android may be late by minutes. A fortnight of alarms is armed at once, so {@link #write} is to follow.
      */
     public static boolean arm(
             Context context,
@@ -38,8 +38,13 @@ public final class Alarms {
             boolean openOnLockScreen) {
         Alarm alarm = new Alarm(
                 id, due, windowMinutes, channel, title, text, buttons, reasons, why, openOnLockScreen, 0, 0L);
-        keep(context, KEPT, alarm);
+        kept(context, KEPT).edit().putString(alarm.id, alarm.packed()).apply();
         return armKept(context, alarm);
+    }
+
+    /** Everything armed so far is on disk when this returns. */
+    public static void write(Context context) {
+        kept(context, KEPT).edit().commit();
     }
 
     /** Forgets an alarm; no error if there is none. */

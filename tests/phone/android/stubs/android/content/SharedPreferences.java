@@ -3,7 +3,7 @@ package android.content;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Kept in memory; what is not committed is lost, as when the process is killed. */
+/** Kept in memory; what is neither applied nor committed is lost. */
 public class SharedPreferences {
     private final Map<String, Object> kept = new HashMap<>();
 
@@ -20,6 +20,7 @@ public class SharedPreferences {
         public Editor putString(String name, String value) { fresh.put(name, value); return this; }
         public Editor putBoolean(String name, boolean value) { fresh.put(name, value); return this; }
         public Editor remove(String name) { fresh.remove(name); return this; }
+        public void apply() { commit(); }
         public boolean commit() {
             kept.clear();
             kept.putAll(fresh);
