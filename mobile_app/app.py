@@ -31,34 +31,29 @@ from mobile_app.screens.control_check import ControlCheckScreen
 from mobile_app.screens.day_list import DayListScreen, EntryScreen
 from mobile_app.screens.emergency import EmergencyScreen
 from mobile_app.screens.enrol import EnrolScreen
+from mobile_app.screens.first_steps import FirstStepsScreen
+from mobile_app.screens.forms import FORMS, form_page, form_pages
 from mobile_app.screens.frame import TABS, Frame
-from mobile_app.screens.happenings import AttackScreen, NoteScreen, TriggerScreen
 from mobile_app.screens.more import MoreScreen
 from mobile_app.screens.my_data import MyDataScreen
-from mobile_app.screens.peak_flow import PeakFlowScreen
 from mobile_app.screens.people import LockScreen, PeopleScreen
 from mobile_app.screens.plan import MedicinesScreen, NewInhalerScreen, PlanScreen, TechniqueScreen
 from mobile_app.screens.precursors import PrecursorsScreen
 from mobile_app.screens.preferences import PreferencesScreen
-from mobile_app.screens.puffs import PuffsScreen
 from mobile_app.screens.refused import RefusedScreen
 from mobile_app.screens.reliability import ReliabilityScreen
 from mobile_app.screens.reminders import RemindersScreen
 from mobile_app.screens.reminding import Reminding
-from mobile_app.screens.sharing import CarersScreen, ConsentsScreen, LinkScreen, LinksScreen, WhoSawScreen
-from mobile_app.screens.symptoms import SymptomsScreen
+from mobile_app.screens.sharing import sharing_pages
 from mobile_app.screens.today import TodayScreen
 from mobile_app.screens.trends import TrendsScreen
 from mobile_app.screens.welcome import ConsentScreen, IntendedUseScreen, WelcomeScreen
 from mobile_app.screens.when import WhenScreen
-from mobile_app.state.consents import ConsentPage
 from mobile_app.state.control_check import ControlCheck
 from mobile_app.state.day_list import DayList, entry_in_words
-from mobile_app.state.diary_form import DiaryForm, PeakFlowForm, PuffsForm, SymptomsForm
 from mobile_app.state.emergency import Emergency
 from mobile_app.state.enrolment import Enrolment
 from mobile_app.state.export import Export
-from mobile_app.state.happenings import AttackForm, NoteForm, TriggerForm
 from mobile_app.state.medicines import Medicines, NewInhaler
 from mobile_app.state.open_diary import OpenDiary
 from mobile_app.state.people import Lock, People
@@ -66,8 +61,6 @@ from mobile_app.state.plan import PlanPage
 from mobile_app.state.precursors import Precursors
 from mobile_app.state.preferences import Preferences
 from mobile_app.state.reminders import Reminders
-from mobile_app.state.sharing import Carers, WhoSaw
-from mobile_app.state.sharing import Links as DoctorLinks
 from mobile_app.state.sync_truth import SyncTruth
 from mobile_app.state.today import Today
 from mobile_app.state.trends import Trends
@@ -76,18 +69,6 @@ from mobile_app.state.when import When
 # Their kv rules and names become known to Kivy by importing them.
 from mobile_app.widgets import breath_mark, chart, field, press, qr_code, surface, text, zone_mark  # noqa: F401
 from mobile_app.widgets.surface import Page
-
-_FORMS: dict[str, type[DiaryForm]] = {
-    form.kind: form for form in (PeakFlowForm, SymptomsForm, PuffsForm, TriggerForm, AttackForm, NoteForm)
-}
-_FORM_SCREENS: dict[str, type[Any]] = {
-    "peak_flow": PeakFlowScreen,
-    "symptoms": SymptomsScreen,
-    "inhaler_use": PuffsScreen,
-    "trigger": TriggerScreen,
-    "attack": AttackScreen,
-    "note": NoteScreen,
-}
 
 
 class SoomApp(MDApp):
@@ -131,7 +112,9 @@ class SoomApp(MDApp):
         self.credentials = Credentials(self.diary.database)
         self._door = Door(path, self._seal, self._device.clock.now)
         self._reminding.opened(diary_id, self.diary)
-        self._sync = BackgroundSync(self._door.synchroniser, self._reported, Random(), self._reminding.push_token)
+        self._sync = BackgroundSync(
+            self._door.synchroniser, self._reported, Random(), self._reminding.push_token, self._door.has_route
+        )
         self._sync.start()
         self.diary.after_change.append(self.request_sync)
         self._emergency = Emergency(self.diary, self._device.telephone)
@@ -211,12 +194,16 @@ class SoomApp(MDApp):
             # Withdrawn before, and connected again by the person's own hand.
             consents.decide("care", True, self._device.clock.now())
         self.request_sync()
-        self._begin_at_today()
+        self._begin()
 
-    def _begin_at_today(self) -> None:
+    def _begin(self) -> None:
         if self.frame is not None:
-            self.frame.start_at("today")
+            self.frame.start_at("today" if self._phone.setting("set_up") else "first_steps")
             self._reminding.first_run()
+
+    def _set_up(self) -> None:
+        self._phone.keep_setting("set_up", True)
+        self._begin()
 
     def _consented(self, chosen: set[str]) -> None:
         consents = Consents(self.diary.database)
@@ -279,7 +266,7 @@ class SoomApp(MDApp):
 
     def _skip_enrolment(self) -> None:
         self._phone.keep_setting("welcomed", True)
-        self._begin_at_today()
+        self._begin()
 
     # Building
 
@@ -305,6 +292,7 @@ class SoomApp(MDApp):
             self._reminding.begin(self._current_diary(), self._diary_of)
 
     def _invited(self, error: Exception | None) -> None:
+        self._phone.keep_setting("set_up", True)
         if error is None:
             self._enrolled()
         elif self.frame is not None:
@@ -322,13 +310,17 @@ class SoomApp(MDApp):
 
     def rebuild(self, name: str | None = None) -> None:
         """Builds all screens anew, for another look or language, and returns to the page that was shown."""
-        name = name or (self.frame.page_name if self.frame is not None else "today")
+        arguments: dict[str, Any] = {}
+        if name is None:
+            name = self.frame.page_name if self.frame is not None else "today"
+            arguments = self.frame.page_arguments if self.frame is not None else {}
         self.place.clear_widgets()
-        if name in TABS or name == "welcome":
+        # Nothing may lie under the lock, to which the way back would lead.
+        if name in TABS or name in ("welcome", "lock"):
             self._build_frame(name)
         else:
             self._build_frame("more")
-            self._shown_frame.go(name)
+            self._shown_frame.go(name, **arguments)
 
     def _build_frame(self, name: str | None = None) -> None:
         self.frame = Frame(self.wording, self._routes())
@@ -345,16 +337,17 @@ class SoomApp(MDApp):
     def _routes(self) -> dict[str, Callable[..., Page]]:
         diary, wording = self.diary, self.wording
         return {
-            "welcome": lambda: WelcomeScreen(wording, self._shown_frame, self.choose_language),
+            "welcome": lambda: WelcomeScreen(wording, self._shown_frame, self.choose_language, self._choose_size),
+            "first_steps": lambda: FirstStepsScreen(
+                Preferences(self._phone, diary, lambda: None),
+                self._device.reliability,
+                wording,
+                self._shown_frame,
+                self._set_up,
+            ),
             "intended_use": lambda: IntendedUseScreen(wording, lambda: self._shown_frame.go("consent")),
             "consent": lambda: ConsentScreen(wording, self._consented),
-            "consents": lambda: ConsentsScreen(ConsentPage(diary, self.request_sync), wording),
-            "who_saw": lambda: WhoSawScreen(WhoSaw(diary, self.ask_clinic), wording, self._shown_frame),
-            "links": lambda: LinksScreen(DoctorLinks(diary, self.ask_clinic), wording, self._shown_frame),
-            "link": lambda link_id: LinkScreen(
-                DoctorLinks(diary, self.ask_clinic), link_id, wording, self._shown_frame
-            ),
-            "carers": lambda: CarersScreen(Carers(diary, self.ask_clinic), wording, self._shown_frame),
+            **sharing_pages(diary, self.ask_clinic, self.request_sync, wording, lambda: self._shown_frame),
             "precursors": lambda: PrecursorsScreen(Precursors(diary), wording),
             "enrol": lambda enrolment=None: EnrolScreen(enrolment or self._enrolment(), wording, self._skip_enrolment),
             "lock": lambda: LockScreen(self._lock, self._device.owner, wording, self._on_ui(self._unlocked)),
@@ -378,13 +371,8 @@ class SoomApp(MDApp):
             "technique": lambda inhaler: TechniqueScreen(inhaler.name, Medicines(diary).technique(inhaler), wording),
             "new_inhaler": self._new_inhaler,
             "preferences": self._preferences,
-            "trigger": lambda: self._form(TriggerForm(diary)),
-            "attack": lambda: self._form(AttackForm(diary)),
-            "note": lambda: self._form(NoteForm(diary)),
+            **form_pages(diary, wording, lambda: self._shown_frame),
             "add": lambda: AddScreen(wording, self._shown_frame),
-            "peak_flow": lambda: self._form(PeakFlowForm(diary)),
-            "symptoms": lambda: self._form(SymptomsForm(diary)),
-            "puffs": lambda: self._form(PuffsForm(diary)),
             "entry": self._entry,
             "when": lambda form: WhenScreen(When(diary, form), wording, self._shown_frame),
             "emergency": lambda: EmergencyScreen(self._emergency, wording, self._shown_frame),
@@ -408,24 +396,26 @@ class SoomApp(MDApp):
             Preferences(self._phone, self.diary, self._apply_preferences), self.wording, self._shown_frame
         )
 
+    def _choose_size(self, scale: float) -> None:
+        self._phone.keep_setting("text_scale", scale)
+        self._wear_look()
+        self.rebuild()
+
     def _apply_preferences(self) -> None:
         self._wear_look()
         self.rebuild("preferences")
 
     def _entry(self, entry: Entry) -> Page:
         kept = self.diary.journal.find(entry.kind, entry.id)
-        if entry.kind not in _FORMS or self.diary.is_carers:
+        if entry.kind not in FORMS or self.diary.is_carers:
             return EntryScreen(entry_in_words(entry, self.diary), self._why_not_corrected(), self.wording)
-        return self._form(_FORMS[entry.kind](self.diary, kept.entry if kept else entry))
+        form = FORMS[entry.kind](self.diary, kept.entry if kept else entry)
+        return form_page(form, self.wording, self._shown_frame)
 
     def _why_not_corrected(self) -> str:
         if not self.diary.is_carers:
             return ""
         return self.say("carers.may_not_change", name=self.diary.patient_name)
-
-    def _form(self, form: DiaryForm) -> Page:
-        page: Page = _FORM_SCREENS[form.kind](form, self.wording, self._shown_frame)
-        return page
 
     def _key_pressed(self, _: object, key: int, *__: object) -> bool:
         # 27 is Escape on a desk and the back key on Android.

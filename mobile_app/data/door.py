@@ -7,6 +7,7 @@ from pathlib import Path
 from mobile_app.data.credentials import Credentials
 from mobile_app.data.database import PhoneDatabase
 from mobile_app.data.journal import Journal
+from mobile_app.data.route import has_route
 from mobile_app.data.seal import Seal
 from mobile_app.data.server import SoomServer
 from mobile_app.data.sharing import Sharing
@@ -29,6 +30,13 @@ class Door:
             database.close()
             return None
         return Synchroniser(database, SoomServer(credentials), self._now)
+
+    def has_route(self) -> bool:
+        """Whether there is a network that leads to the server."""
+        database = PhoneDatabase(self._path, self._seal)
+        address = Credentials(database).address
+        database.close()
+        return address is not None and has_route(address)
 
     def enrol(self, address: str, code: str, device_name: str, platform: str) -> None:
         """Trades a code for tokens; blocks. Raises ServerRefused, ServerUnreachable, OtherPatient."""

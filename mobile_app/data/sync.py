@@ -200,10 +200,11 @@ def wait_seconds(failures: int, generator: Random) -> float:
 
 
 class BackgroundSync:
-    """One thread that runs the synchroniser when asked, and again by itself after a failure.
+    """One thread that runs the synchroniser when asked, again by itself after a failure, and when a network returns.
 
     ``open_synchroniser`` is called in that thread, so that its database connection belongs to it, and returns None
-    while the phone is not enrolled. ``on_report`` is called in that thread, too, and so is ``push_token``.
+    while the phone is not enrolled. ``on_report`` is called in that thread, too, and so are ``push_token`` and
+    ``has_route``.
     """
 
     def __init__(
@@ -212,8 +213,12 @@ class BackgroundSync:
         on_report: Callable[[SyncReport], None],
         generator: Random,
         push_token: Callable[[], str | None] = lambda: None,
+        has_route: Callable[[], bool] = lambda: True,
+        look_for_route_every_seconds: float = 5.0,
     ) -> None:
         self._push_token = push_token
+        self._has_route = has_route
+        self._look_every_seconds = look_for_route_every_seconds
         self._open_synchroniser = open_synchroniser
         self._on_report = on_report
         self._generator = generator
@@ -240,8 +245,9 @@ class BackgroundSync:
         synchroniser: Synchroniser | None = None
         failures = 0
         pause: float | None = None
+        is_cut_off = False
         while True:
-            self._wanted.wait(pause)
+            self._wait(pause, is_cut_off)
             self._wanted.clear()
             if self._stopped:
                 break
@@ -253,6 +259,17 @@ class BackgroundSync:
             pause = _IDLE_WAIT_SECONDS if failures == 0 else wait_seconds(failures, self._generator)
             if report.retry_after_seconds is not None:
                 pause = max(pause, report.retry_after_seconds)
+            is_cut_off = report.problem == "unreachable" and not self._has_route()
             self._on_report(report)
         if synchroniser is not None:
             synchroniser.close()
+
+    def _wait(self, pause: float | None, is_cut_off: bool) -> None:
+        """Until asked or until the pause is over; without a network also until there is one."""
+        if pause is None or not is_cut_off:
+            self._wanted.wait(pause)
+            return
+        while pause > 0:
+            if self._wanted.wait(min(pause, self._look_every_seconds)) or self._has_route():
+                return
+            pause -= self._look_every_seconds

@@ -39,7 +39,7 @@ class Frame(FloatLayout):
         super().__init__()
         self._wording = wording
         self._routes = routes
-        self._stack: list[tuple[str, Page]] = []
+        self._stack: list[tuple[str, Page, dict[str, Any]]] = []
         self._toast: Toast | None = None
         for name, icon in TABS.items():
             tab = Tab(label=wording.say(f"navigation.{name}"), icon=icon)
@@ -57,6 +57,11 @@ class Frame(FloatLayout):
         return self._stack[-1][0]
 
     @property
+    def page_arguments(self) -> dict[str, Any]:
+        """What the page in view was asked for with."""
+        return self._stack[-1][2]
+
+    @property
     def depth(self) -> int:
         """How many pages lie on each other; 1 means that back leaves the app."""
         return len(self._stack)
@@ -70,7 +75,7 @@ class Frame(FloatLayout):
         page = self._routes[name](**arguments)
         page.on_back = self.back
         page.on_help = lambda: self.go("emergency")
-        self._stack.append((name, page))
+        self._stack.append((name, page, arguments))
         self._show()
 
     def back(self) -> bool:
@@ -90,7 +95,7 @@ class Frame(FloatLayout):
         self.go(name, **arguments)
 
     def _show(self) -> None:
-        name, page = self._stack[-1]
+        name, page, _ = self._stack[-1]
         page.can_go_back = len(self._stack) > 1
         place = self.ids.place
         place.clear_widgets()

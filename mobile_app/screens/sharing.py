@@ -1,10 +1,13 @@
 """Who may see the diary: consents, who saw it, links for a doctor, carers' phones."""
 
+from collections.abc import Callable
+
 from mobile_app.data.sharing import Link, OtherPhone
 from mobile_app.locales import Wording
 from mobile_app.screens.frame import Frame
 from mobile_app.state.consents import ConsentPage
-from mobile_app.state.sharing import LINK_DAYS, AskedPage, Carers, Links, WhoSaw
+from mobile_app.state.open_diary import OpenDiary
+from mobile_app.state.sharing import LINK_DAYS, Ask, AskedPage, Carers, Links, WhoSaw
 from mobile_app.widgets.field import Field
 from mobile_app.widgets.press import Choice, ChoiceGrid, ChoiceRow, PushButton, RowLink
 from mobile_app.widgets.qr_code import QrCode
@@ -246,3 +249,16 @@ class CarersScreen(AskedScreen):
         else:
             self._asked_to_remove = phone_id
             self.fill()
+
+
+def sharing_pages(
+    diary: OpenDiary, ask: Ask, send: Callable[[], None], wording: Wording, frame: Callable[[], Frame]
+) -> dict[str, Callable[..., Page]]:
+    """The pages of this module by name. ``send`` asks for an exchange with the clinic."""
+    return {
+        "consents": lambda: ConsentsScreen(ConsentPage(diary, send), wording),
+        "who_saw": lambda: WhoSawScreen(WhoSaw(diary, ask), wording, frame()),
+        "links": lambda: LinksScreen(Links(diary, ask), wording, frame()),
+        "link": lambda link_id: LinkScreen(Links(diary, ask), link_id, wording, frame()),
+        "carers": lambda: CarersScreen(Carers(diary, ask), wording, frame()),
+    }

@@ -5,16 +5,26 @@ from collections.abc import Callable
 from mobile_app.data.consents import PURPOSES
 from mobile_app.locales import LANGUAGES, Wording
 from mobile_app.screens.frame import Frame
+from mobile_app.theme import TEXT_SCALES, look
 from mobile_app.widgets.breath_mark import BreathMark
 from mobile_app.widgets.press import Choice, ChoiceGrid, ChoiceRow, PushButton
 from mobile_app.widgets.surface import Card, Notice, Page
 from mobile_app.widgets.text import Words
 
+# From this size on four choices no longer stand side by side.
+_WRAP_FROM = 1.5
+
 
 class WelcomeScreen(Page):
-    """Language, and a first word."""
+    """Language and text size, and a first word."""
 
-    def __init__(self, wording: Wording, frame: Frame, choose_language: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        wording: Wording,
+        frame: Frame,
+        choose_language: Callable[[str], None],
+        choose_size: Callable[[float], None],
+    ) -> None:
         super().__init__()
         say = wording.say
         languages = ChoiceGrid(cols=len(LANGUAGES))
@@ -26,6 +36,13 @@ class WelcomeScreen(Page):
         self.add_widget(BreathMark(size_hint_y=None, height="168dp"))
         self.add_widget(Words(text=say("enrol.title"), role="headline", halign="center"))
         self.add_widget(Words(text=say("enrol.lead"), tone="soft", halign="center"))
+        self.add_widget(Words(text=say("welcome.text_size"), role="label", tone="soft", halign="center"))
+        sizes = ChoiceGrid(cols=len(TEXT_SCALES) if look.text_scale < _WRAP_FROM else 2)
+        for scale in TEXT_SCALES:
+            choice = Choice(label=f"{round(scale * 100)} %", chosen=scale == look.text_scale, ticks=False)
+            choice.bind(on_release=lambda _, scale=scale: choose_size(scale))
+            sizes.add_widget(choice)
+        self.add_widget(sizes)
         onward = PushButton(label=say("welcome.onward"))
         onward.bind(on_release=lambda _: frame.go("intended_use"))
         self.put_at_foot(onward)

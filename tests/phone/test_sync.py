@@ -1,4 +1,5 @@
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -6,6 +7,7 @@ import pytest
 
 from mobile_app.data.credentials import AddressRefused, OtherPatient, server_address
 from mobile_app.data.entries import moment_at
+from mobile_app.data.route import has_route
 from mobile_app.data.server import ServerRefused, ServerUnreachable
 from mobile_app.data.sync import BackgroundSync, SyncReport, wait_seconds
 from tests.fakes.soom_server import SoomServerFake
@@ -189,6 +191,40 @@ def test_many_requests_while_one_run_is_under_way_become_one_more_run(phone: Pho
     assert done.acquire(timeout=10)
     background.stop()
     assert len(reports) == 2
+
+
+def test_a_network_that_returns_is_used_at_once_and_not_after_the_pause() -> None:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    # Ten minutes would have to pass, were it not for the network.
+    reports = [SyncReport(at, 0, 0, 0, "unreachable", 600.0), SyncReport(at, 1, 0, 0, None)]
+
+    class Runs:
+        def run(self, _: str | None) -> SyncReport:
+            return reports.pop(0)
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    routes = [False, False, True]
+    done = threading.Semaphore(0)
+    background = BackgroundSync(
+        lambda: Runs(),  # type: ignore[arg-type,return-value]
+        lambda _: done.release(),
+        Random(1),
+        has_route=lambda: routes.pop(0),
+        look_for_route_every_seconds=0.01,
+    )
+    background.start()
+    background.request()
+    assert done.acquire(timeout=10)
+    assert done.acquire(timeout=10)
+    background.stop()
+    assert reports == []
+
+
+def test_a_way_is_known_by_asking_the_system_and_not_the_network() -> None:
+    assert has_route("http://127.0.0.1:9"), "nobody needs to listen"
+    assert not has_route("http://255.255.255.255:9"), "the system declines it by itself"
 
 
 def test_waiting_doubles_to_a_quarter_of_an_hour() -> None:

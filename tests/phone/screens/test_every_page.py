@@ -29,7 +29,7 @@ def pages(diary: OpenDiary) -> dict[str, dict[str, Any]]:
     plain = (
         "today diary trends plan more add peak_flow symptoms puffs trigger attack note medicines preferences "
         "emergency refused enrol welcome intended_use consent people control_check my_data lock reliability "
-        "consents who_saw links carers precursors reminders"
+        "consents who_saw links carers precursors first_steps reminders"
     )
     return {
         **{name: {} for name in plain.split()},

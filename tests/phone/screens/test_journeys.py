@@ -35,16 +35,26 @@ def test_a_patient_begins_with_the_code_from_the_clinic(start: Start, clinic: Cl
     hand.type("Code from your clinic", "soom 2468")
     hand.type("Clinic's address", address)
     hand.tap("Connect")
+    hand.wait_for(lambda: hand.sees("Almost there"), "the last page of the first run")
+    hand.type("Name on the meter", "Mini-Wright")
+    hand.tap("EU scale")
+    hand.photo("first_steps")
+    hand.tap("To my diary")
     hand.wait_for(lambda: hand.sees("Hello, Minji"), "Today greets by name")
+    assert hand.app.diary.meter_scale == "eu"
     hand.tall_photo("today_first")
 
 
 def test_without_consent_soom_works_and_sends_nothing(start: Start, clinic: Clinic) -> None:
     fake, _ = clinic
     hand = start()
+    hand.tap("150 %")
+    assert look.text_scale == 1.5
+    hand.tap("100 %")
     hand.tap("Continue")
     hand.tap("I understand")
     hand.tap("Continue")
+    hand.tap("To my diary")
     hand.tap("No symptoms")
     assert hand.sees("Saved on this phone. Not connected to a clinic.")
     assert fake.requests == []

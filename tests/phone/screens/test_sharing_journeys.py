@@ -125,6 +125,7 @@ def test_a_new_phone_brings_the_same_diary_back(enrolled: Hand, clinic: Clinic, 
     new.type("Clinic's address", address)
     new.tap("Connect")
     new.wait_for(lambda: new.app.diary.journal.digest() == before, "the diary is the same")
+    new.tap("To my diary")
     new.tap("Diary")
     new.photo("restored")
     assert len(fake.versions) > 50
@@ -140,6 +141,8 @@ def test_the_camera_fills_in_the_code_and_connecting_stays_a_touch(
     hand.photo("enrol_camera")
     assert fake.requests == []
     hand.tap("Connect")
+    hand.wait_for(lambda: hand.sees("Almost there"), "the phone is enrolled")
+    hand.tap("To my diary")
     hand.wait_for(lambda: hand.sees("Hello, Minji"), "Today greets by name")
     links.link = "https://elsewhere.example"
     hand.app.on_resume()
