@@ -21,8 +21,9 @@ EVENING_MINUTE = 20 * 60
 GRACE = timedelta(minutes=45)
 # As long as a phone that was off may still ring: later a reminder is of no use.
 PUSH_UNTIL = timedelta(minutes=120)
-# Alarms need no network and tell of themselves later, so a phone heard of lately is taken at its word.
-BELIEVED_FOR = timedelta(hours=24)
+# Alarms need no network and tell of themselves later, so a phone heard of lately is taken at its word: for a day and a
+# half, which is how far ahead phones tell of each alarm.
+BELIEVED_FOR = timedelta(hours=36)
 MISSED_AFTER = timedelta(hours=48)
 SILENT_AFTER = timedelta(days=3)
 

@@ -110,7 +110,7 @@ class Lives:
 
     def _plan_days(self, life: Life, random: Random) -> None:
         """Some open Soom daily, some weekly; most log a dose when they do, around their own hour."""
-        opens_a_day = random.choice((0.15, 0.7, 0.8, 0.9, 0.95, 0.98))
+        opens_a_day = random.choice((0.2, 0.8, 0.9, 0.95, 0.97, 0.98))
         hour, spread = random.uniform(7, 22), random.uniform(5, 60)
         for day in range(self.days):
             if random.random() < opens_a_day:

@@ -27,6 +27,17 @@ class Verdicts:
     pushes: int = 0
     pushes_in_time: int = 0
 
+    def __add__(self, other: "Verdicts") -> "Verdicts":
+        return Verdicts(
+            self.ends + other.ends,
+            self.causes + other.causes,
+            self.unaccounted + other.unaccounted,
+            self.doubled + other.doubled,
+            self.untrue + other.untrue,
+            self.pushes + other.pushes,
+            self.pushes_in_time + other.pushes_in_time,
+        )
+
     @property
     def occurrences(self) -> int:
         return sum(count for end, count in self.ends.items() if end != "cancelled")

@@ -1,6 +1,7 @@
 """The real firebase-admin against a loopback server."""
 
 import logging
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,21 @@ def test_a_message_is_handed_over_with_its_tag_and_urgency(fcm: FcmServer, fireb
     assert sent["apns"]["headers"]["apns-collapse-id"] == "alert-1"
     assert sent["android"]["priority"] == "high"
     assert sent["data"] == {"a": "b"}
+
+
+def test_a_message_that_the_app_draws_reaches_it_as_data_and_not_after_its_time(
+    fcm: FcmServer, firebase: FirebasePush
+) -> None:
+    firebase.send(
+        [message(drawn_by_app=True, channel="reminders", time_to_live=timedelta(minutes=75), data={"message_id": "7"})]
+    )
+    (sent,) = fcm.received
+    assert "notification" not in sent
+    assert "notification" not in sent["android"]
+    assert sent["android"]["ttl"] == "4500s"
+    words = {"title": "Soom", "body": "Open Soom", "tag": "alert-1", "channel": "reminders"}
+    assert sent["data"] == {"message_id": "7", **words}
+    assert sent["apns"]["payload"]["aps"]["alert"] == {"title": "Soom", "body": "Open Soom"}
 
 
 @pytest.mark.parametrize(

@@ -93,14 +93,20 @@ def test_a_push_that_nobody_took_is_a_miss_with_its_cause(server: Server, inhale
 def test_what_a_phone_armed_is_left_to_it_while_the_phone_was_heard_of_lately(
     server: Server, inhaler: Inhaler, session: Session
 ) -> None:
-    for row in server.ledger().values():
-        row.state, row.decided_by = "armed", "phone"
-        session.add(row)
+    def arm_all() -> None:
+        for row in server.ledger().values():
+            if row.state == "due":
+                row.state, row.decided_by = "armed", "phone"
+                session.add(row)
+
+    arm_all()
     server.round(seoul(8, 45))
     server.round(seoul(20, 45))
-    assert server.push.messages == []
     server.round(seoul(8, 45, NEXT_DAY))
-    assert [message.tag for message in server.push.messages] == [f"dose:{inhaler.id}:0@{NEXT_DAY}"]
+    arm_all()
+    assert server.push.messages == []
+    server.round(seoul(20, 45, NEXT_DAY))
+    assert [message.tag for message in server.push.messages] == [f"dose:{inhaler.id}:1@{NEXT_DAY}"]
 
 
 @pytest.mark.parametrize(
