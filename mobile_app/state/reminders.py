@@ -167,13 +167,13 @@ class Reminders:
                 runs.append([row])
             elif row.state in ("fired", "shown", "acted"):
                 runs.append([])
-        return [self._silence(run, today) for run in reversed(runs) if run]
+        return [self._silence(run) for run in reversed(runs) if run]
 
-    def _silence(self, run: list[KeptOccurrence], today: date) -> str:
+    def _silence(self, run: list[KeptOccurrence]) -> str:
         wording = self._diary.wording
 
         def moment(wall: datetime) -> str:
-            return f"{wording.day(wall.date(), today)} {wording.time(wall)}"
+            return f"{wording.full_date(wall.date())} {wording.time(wall)}"
 
         why = wording.say(f"reminders.cause_{run[0].cause}")
         if len(run) == 1:

@@ -162,10 +162,12 @@ class Today:
             text = self._diary.wording.say("reliability.news")
             news.append(News(text, "yellow", "bell-alert-outline", "reliability"))
         tones = {"red": ("red", "alert-circle-outline"), "amber": ("yellow", "alert-outline")}
-        items = [item for item in self._diary.clinic.inbox() if item.resolved_at is None]
+        # A reminder that the clinic's server pushed has its place among the reminders.
+        items = [one for one in self._diary.clinic.inbox() if one.resolved_at is None and one.kind != "reminder"]
         for item in sorted(items, key=lambda one: one.level != "red"):
             tone, icon = tones.get(item.level, ("primary", "message-text-outline"))
-            news.append(News("\n".join(part for part in (item.title, item.text) if part), tone, icon, None))
+            page = "reminders" if item.kind == "phone_silent" else None
+            news.append(News("\n".join(part for part in (item.title, item.text) if part), tone, icon, page))
         return news
 
     def _card_without_reading(self) -> ZoneCard:
