@@ -82,6 +82,7 @@ def review(session: Session, findings: Sequence[Finding], now: datetime) -> None
     open_alerts, latest_of_rule = store.open_and_latest_rule_alerts(session, patient_ids)
     spent = store.budgets(session, patient_ids, now)
     clinics: dict[UUID, ClinicBudget] = {}
+    told: list[tuple[Alert, UUID]] = []
     _log_shadows(session, findings, now)
     for finding in findings:
         evidence = evidence_of(finding.signs, now)
@@ -98,12 +99,13 @@ def review(session: Session, findings: Sequence[Finding], now: datetime) -> None
         if decision.cause is Cause.FORECAST and decision.action in {Action.RAISE, Action.ESCALATE}:
             clinics[finding.hospital_id] = _one_more(budget.clinic, decision)
         if decision.action is Action.RAISE:
-            _tell_of(session, _raise(session, finding, decision, evidence, now), finding.hospital_id, now)
+            told.append((_raise(session, finding, decision, evidence, now), finding.hospital_id))
         elif decision.action is Action.ESCALATE and alert is not None:
-            _tell_of(session, _escalate(session, alert, finding, decision, evidence, now), finding.hospital_id, now)
+            told.append((_escalate(session, alert, finding, decision, evidence, now), finding.hospital_id))
         elif decision.action is Action.KEEP and alert is not None and is_past(_previous(alert), evidence, now):
             # The patient is well again; the alert itself waits for a clinician.
             notifications.close_message(session, alert.patient_id, str(alert.id), now=now)
+    _tell_of(session, told, now)
 
 
 def _one_more(clinic: ClinicBudget, decision: Decision) -> ClinicBudget:
@@ -282,7 +284,6 @@ def _raise(
     )
     _speak_of(alert, finding, decision, evidence)
     session.add(alert)
-    session.flush()
     return alert
 
 
@@ -325,17 +326,28 @@ def _resolve(session: Session, alert: Alert, because: ResolvedBecause, now: date
     stop_mail(session, alert.id, now=now)
 
 
-def _tell_of(session: Session, alert: Alert, hospital_id: UUID, now: datetime) -> None:
-    """Put the alert's message into the patient's inbox and on the way to the phones; a red one is watched."""
-    records = store.track_records(session, hospital_id) if alert.cause == Cause.FORECAST else {}
-    notifications.tell_of_alert(
+def _tell_of(session: Session, told: Sequence[tuple[Alert, UUID]], now: datetime) -> None:
+    """Put the messages of alerts, each with its hospital, into inboxes and on the way; red ones are watched."""
+    session.flush()
+    forecasts = {hospital_id for alert, hospital_id in told if alert.cause == Cause.FORECAST}
+    records = {hospital_id: store.track_records(session, hospital_id) for hospital_id in forecasts}
+    notifications.tell_of_alerts(
         session,
-        patient_id=alert.patient_id,
-        alert_id=alert.id,
-        kind=MessageKind(alert.cause),
-        level=MessageLevel(alert.level),
+        [
+            notifications.AlertNews(
+                patient_id=alert.patient_id,
+                alert_id=alert.id,
+                kind=MessageKind(alert.cause),
+                level=MessageLevel(alert.level),
+                track_record=records.get(hospital_id, {}).get((alert.level, alert.cause)),
+            )
+            for alert, hospital_id in told
+        ],
         now=now,
-        track_record=records.get((alert.level, alert.cause)),
     )
-    if alert.level == Level.RED:
-        due.mark_due(session, WATCH, [alert.id], due_at=now + store.policy_of(session, hospital_id).second_after)
+    red: dict[UUID, list[UUID]] = {}
+    for alert, hospital_id in told:
+        if alert.level == Level.RED:
+            red.setdefault(hospital_id, []).append(alert.id)
+    for hospital_id, alert_ids in red.items():
+        due.mark_due(session, WATCH, alert_ids, due_at=now + store.policy_of(session, hospital_id).second_after)

@@ -91,7 +91,7 @@ def _end_snooze(session: Session, alert: Alert, now: datetime) -> None:
     alert.snoozed_until = alert.snoozed_by = None
     message = session.exec(select(InboxMessage).where(InboxMessage.alert_id == alert.id)).first()
     if by_patient and message is not None and message.resolved_at is None:
-        notifications.ring(session, message, now=now)
+        notifications.ring(session, [message], now=now)
 
 
 def _ask_second(session: Session, alert: Alert, patient: Patient, on_call_id: UUID | None, now: datetime) -> None:

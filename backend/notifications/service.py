@@ -1,8 +1,9 @@
 """Writes messages into inboxes and hands their pushes over, at least once each, outside any transaction."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -39,39 +40,50 @@ _READ_OPENLY = """
 Reached = Callable[[Session, Sequence[UUID], datetime], None]
 
 
-def tell_of_alert(
-    session: Session,
-    *,
-    patient_id: UUID,
-    alert_id: UUID,
-    kind: MessageKind,
-    level: MessageLevel,
-    now: datetime,
-    track_record: TrackRecord | None = None,
-) -> InboxMessage:
-    """Put the alert's message into the inbox, or rewrite it there, and ask for a push to each of the phones.
+@dataclass(frozen=True)
+class AlertNews:
+    """An alert that was raised or became more urgent."""
 
-    `track_record` is told with a forecast alone: of a red reading it could only calm where nothing is calm.
+    patient_id: UUID
+    alert_id: UUID
+    kind: MessageKind
+    level: MessageLevel
+    track_record: TrackRecord | None = None
+
+
+@dataclass(frozen=True)
+class News:
+    """A message for one patient, in the patient's language. `data` travels with the push."""
+
+    patient_id: UUID
+    kind: MessageKind
+    level: MessageLevel
+    title: str
+    text: str
+    tag: str
+    data: dict[str, str] = field(default_factory=dict)
+    alert_id: UUID | None = None
+
+
+def tell_of_alerts(session: Session, news: Sequence[AlertNews], *, now: datetime) -> None:
+    """Put each alert's message into the inbox, or rewrite it there, and ask for a push to each of the phones.
+
+    How often such alerts come true is told with a forecast alone: of a red reading it could only calm.
     """
-    patient, country = session.exec(
-        select(Patient, Hospital.country)
+    found = session.exec(
+        select(Patient.id, Patient.language, Hospital.country)
         .join(Hospital, col(Hospital.id) == col(Patient.hospital_id))
-        .where(Patient.id == patient_id)
-    ).one()
-    title, text = inbox_words(kind, patient.language, emergency_number(country))
-    if kind is MessageKind.FORECAST:
-        text = f"{text} {track_record_words(track_record, patient.language)}"
-    return tell(
-        session,
-        patient_id=patient_id,
-        alert_id=alert_id,
-        kind=kind,
-        level=level,
-        title=title,
-        text=text,
-        tag=str(alert_id),
-        now=now,
+        .where(col(Patient.id).in_([one.patient_id for one in news]))
     )
+    known = {patient_id: (language, country) for patient_id, language, country in found}
+    written = []
+    for one in news:
+        language, country = known[one.patient_id]
+        title, text = inbox_words(one.kind, language, emergency_number(country))
+        if one.kind is MessageKind.FORECAST:
+            text = f"{text} {track_record_words(one.track_record, language)}"
+        written.append(News(one.patient_id, one.kind, one.level, title, text, str(one.alert_id), {}, one.alert_id))
+    tell_many(session, written, now=now)
 
 
 def tell(
@@ -89,46 +101,88 @@ def tell(
 ) -> InboxMessage:
     """Put a message into the inbox, or rewrite the one with this tag, and ask for a push to each of the phones.
 
-    `data` travels with the push. The text is the patient's language; what a locked screen shows is chosen at the push.
+    What a locked screen shows of it is chosen at the push.
     """
-    change = next_changes(session, patient_id)
-    message = session.exec(
-        select(InboxMessage).where(InboxMessage.patient_id == patient_id, InboxMessage.tag == tag)
-    ).first()
-    if message is None:
-        message = InboxMessage(
-            patient_id=patient_id,
-            alert_id=alert_id,
-            tag=tag,
-            kind=kind.value,
-            level=level.value,
-            title=title,
-            text=text,
-            data=data or {},
-            created_at=now,
-            change=change,
+    return tell_many(session, [News(patient_id, kind, level, title, text, tag, data or {}, alert_id)], now=now)[0]
+
+
+def tell_many(session: Session, news: Sequence[News], *, now: datetime) -> list[InboxMessage]:
+    """`tell` for any number of messages with the statements of one, in their order; one a patient and tag."""
+    if not news:
+        return []
+    changes = _next_changes(session, [one.patient_id for one in news])
+    rows = session.exec(
+        select(InboxMessage).where(
+            col(InboxMessage.patient_id).in_([one.patient_id for one in news]),
+            col(InboxMessage.tag).in_([one.tag for one in news]),
         )
-        session.add(message)
-    else:
-        message.kind, message.level, message.title, message.text = kind.value, level.value, title, text
-        message.data, message.created_at, message.resolved_at, message.change = data or {}, now, None, change
+    )
+    known = {(row.patient_id, row.tag): row for row in rows}
+    messages = []
+    for one, change in zip(news, changes, strict=True):
+        message = known.get((one.patient_id, one.tag))
+        if message is None:
+            message = InboxMessage(
+                patient_id=one.patient_id,
+                alert_id=one.alert_id,
+                tag=one.tag,
+                kind="",
+                level="",
+                title="",
+                text="",
+                created_at=now,
+                change=change,
+            )
+            session.add(message)
+        message.kind, message.level, message.title, message.text = one.kind.value, one.level.value, one.title, one.text
+        message.data, message.created_at, message.resolved_at, message.change = one.data, now, None, change
+        messages.append(message)
     session.flush()
-    ring(session, message, now=now)
-    return message
+    ring(session, messages, now=now)
+    return messages
 
 
-def ring(session: Session, message: InboxMessage, *, now: datetime) -> None:
-    """Ask for a push of the message to each of the patient's phones.
+def _next_changes(session: Session, patient_ids: Sequence[UUID]) -> list[int]:
+    """A change number for each, in their order. Patients are locked by their ids: no two batches wait in a circle."""
+    counts = Counter(patient_ids)
+    rows = session.connection().execute(
+        sql("""
+            WITH asked AS (SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS int[])) AS one(id, count)),
+            locked AS (SELECT id FROM patient WHERE id = ANY(:ids) ORDER BY id FOR UPDATE)
+            UPDATE patient SET last_change = last_change + asked.count
+            FROM asked, locked WHERE patient.id = asked.id AND patient.id = locked.id
+            RETURNING patient.id, last_change
+        """),
+        {"ids": list(counts), "counts": list(counts.values())},
+    )
+    last = {row[0]: row[1] for row in rows}
+    changes = []
+    for patient_id in patient_ids:
+        counts[patient_id] -= 1
+        changes.append(last[patient_id] - counts[patient_id])
+    return changes
+
+
+def ring(session: Session, messages: Sequence[InboxMessage], *, now: datetime) -> None:
+    """Ask for a push of each message to each of its patient's phones.
 
     A phone whose carer handed the watch to another rings for red alone.
     """
-    phones = select(Device.id).where(Device.patient_id == message.patient_id, col(Device.removed_at).is_(None))
-    if message.level != MessageLevel.RED:
-        resting = select(Watch.device_id).where(
-            Watch.patient_id == message.patient_id, col(Watch.began_at) <= now, col(Watch.until) > now
+    patient_ids = [message.patient_id for message in messages]
+    phones: dict[UUID, list[UUID]] = {}
+    for patient_id, device_id in session.exec(
+        select(Device.patient_id, Device.id).where(
+            col(Device.patient_id).in_(patient_ids), col(Device.removed_at).is_(None)
         )
-        phones = phones.where(col(Device.id).not_in(resting))
-    devices = session.exec(phones).all()
+    ):
+        phones.setdefault(patient_id, []).append(device_id)
+    resting = set(
+        session.exec(
+            select(Watch.patient_id, Watch.device_id).where(
+                col(Watch.patient_id).in_(patient_ids), col(Watch.began_at) <= now, col(Watch.until) > now
+            )
+        ).all()
+    )
     deliveries = [
         Delivery(
             id=uuid4(),
@@ -139,7 +193,9 @@ def ring(session: Session, message: InboxMessage, *, now: datetime) -> None:
             tag=message.tag,
             created_at=now,
         )
-        for device_id in devices
+        for message in messages
+        for device_id in phones.get(message.patient_id, [])
+        if message.level == MessageLevel.RED or (message.patient_id, device_id) not in resting
     ]
     session.add_all(deliveries)
     session.flush()
@@ -167,6 +223,13 @@ class _Waiting:
     openly: bool
 
 
+@dataclass(frozen=True)
+class _Closing:
+    delivery_id: UUID
+    outcome: DeliveryOutcome
+    error_kind: str | None = None
+
+
 def deliver_due(
     new_session: NewSession, push: Push, clock: Clock, jitter: random.Random, on_reached: Reached, limit: int = 100
 ) -> int:
@@ -182,18 +245,29 @@ def deliver_due(
     results = dict(zip((w.claim.id for w in to_push), push.send([_push_message(w) for w in to_push]), strict=True))
     now = clock()
     with new_session() as session:
-        reached: list[UUID] = []
+        closings: list[_Closing] = []
         known = {w.claim.id for w in waiting}
         # A claim without a waiting delivery was settled by a worker whose lease ran out.
         done = [claim for claim in claims if claim.id not in known]
         for item in waiting:
-            if _settle(session, item, results.get(item.claim.id), jitter, now, reached):
+            closing = _settle(session, item, results.get(item.claim.id), jitter, now)
+            if closing is not None:
+                closings.append(closing)
                 done.append(item.claim)
-        on_reached(session, reached, now)
+        _close(session, closings, now)
+        on_reached(session, _reached(waiting, closings), now)
         # Lost in a crash of the database, a push is sent again, and replaces the first on the phone by its tag.
         due.finish(session, done, unhurried=True)
         session.commit()
     return len(claims)
+
+
+def _reached(waiting: Sequence[_Waiting], closings: Sequence[_Closing]) -> list[UUID]:
+    """The alerts whose messages are on their way, or lie in an inbox where no push can be sent."""
+    there = {DeliveryOutcome.HANDED_OVER, DeliveryOutcome.IN_INBOX}
+    arrived = {closing.delivery_id for closing in closings if closing.outcome in there}
+    alert_ids = (item.delivery.alert_id for item in waiting if item.delivery.id in arrived)
+    return [alert_id for alert_id in alert_ids if alert_id is not None]
 
 
 def _waiting(session: Session, claims: Sequence[due.Claim]) -> list[_Waiting]:
@@ -235,38 +309,27 @@ def _push_message(item: _Waiting) -> PushMessage:
 
 
 def _settle(
-    session: Session,
-    item: _Waiting,
-    result: PushResult | None,
-    jitter: random.Random,
-    now: datetime,
-    reached: list[UUID],
-) -> bool:
-    """Write down what became of a delivery; False if it is to be tried again."""
+    session: Session, item: _Waiting, result: PushResult | None, jitter: random.Random, now: datetime
+) -> _Closing | None:
+    """What became of a delivery; None, and the row given back, if it is to be tried again."""
+    delivery_id = item.delivery.id
     if item.message.resolved_at is not None:
-        _close(session, item, DeliveryOutcome.NOT_NEEDED, None, now)
-        return True
-    if result is None or result.outcome in {PushOutcome.NO_PUSH_SERVICE, PushOutcome.HANDED_OVER}:
-        pushed = result is not None and result.outcome is PushOutcome.HANDED_OVER
-        _close(session, item, DeliveryOutcome.HANDED_OVER if pushed else DeliveryOutcome.IN_INBOX, None, now)
-        if item.delivery.alert_id is not None:
-            reached.append(item.delivery.alert_id)
-        return True
+        return _Closing(delivery_id, DeliveryOutcome.NOT_NEEDED)
+    if result is None or result.outcome is PushOutcome.NO_PUSH_SERVICE:
+        return _Closing(delivery_id, DeliveryOutcome.IN_INBOX)
+    if result.outcome is PushOutcome.HANDED_OVER:
+        return _Closing(delivery_id, DeliveryOutcome.HANDED_OVER)
     if result.outcome is PushOutcome.TRY_AGAIN:
         wait_seconds = max(backoff_seconds(item.delivery.attempts + 1, jitter), result.retry_after_seconds or 0.0)
         again_at = now + timedelta(seconds=wait_seconds)
         if again_at - item.delivery.created_at < GIVE_UP_AFTER:
             _note_failure(session, item, result)
             due.postpone(session, item.claim, due_at=again_at, error=result.error_kind or "unknown")
-            return False
-        _close(session, item, DeliveryOutcome.GIVEN_UP, result.error_kind, now)
-        return True
+            return None
     if result.outcome is PushOutcome.TOKEN_DEAD:
         _retire_token(session, item)
-        _close(session, item, DeliveryOutcome.TOKEN_RETIRED, result.error_kind, now)
-        return True
-    _close(session, item, DeliveryOutcome.GIVEN_UP, result.error_kind, now)
-    return True
+        return _Closing(delivery_id, DeliveryOutcome.TOKEN_RETIRED, result.error_kind)
+    return _Closing(delivery_id, DeliveryOutcome.GIVEN_UP, result.error_kind)
 
 
 def backoff_seconds(attempts: int, jitter: random.Random) -> float:
@@ -275,19 +338,27 @@ def backoff_seconds(attempts: int, jitter: random.Random) -> float:
     return whole * jitter.uniform(0.5, 1.0)
 
 
-def _close(session: Session, item: _Waiting, outcome: DeliveryOutcome, error_kind: str | None, now: datetime) -> None:
-    pushed = outcome not in {DeliveryOutcome.IN_INBOX, DeliveryOutcome.NOT_NEEDED}
-    session.exec(
-        update(Delivery)
-        .where(col(Delivery.id) == item.delivery.id, col(Delivery.outcome) == DeliveryOutcome.WAITING.value)
-        .values(
-            outcome=outcome.value,
-            attempts=Delivery.attempts + int(pushed),
-            error_kind=error_kind,
-            closed_at=now,
-            handed_over_at=now if outcome is DeliveryOutcome.HANDED_OVER else None,
+_CLOSE = """
+    UPDATE delivery SET outcome = closing.outcome, error_kind = closing.error_kind, closed_at = %(now)s,
+        attempts = attempts + (closing.outcome NOT IN ('in_inbox', 'not_needed'))::int,
+        handed_over_at = CASE WHEN closing.outcome = 'handed_over' THEN %(now)s END
+    FROM unnest(%(ids)s::uuid[], %(outcomes)s::text[], %(errors)s::text[]) AS closing(id, outcome, error_kind)
+    WHERE delivery.id = closing.id AND delivery.outcome = 'waiting'
+"""
+
+
+def _close(session: Session, closings: Sequence[_Closing], now: datetime) -> None:
+    """One statement for all; a delivery that another worker has settled keeps its outcome."""
+    if closings:
+        session.connection().exec_driver_sql(
+            _CLOSE,
+            {
+                "now": now,
+                "ids": [closing.delivery_id for closing in closings],
+                "outcomes": [closing.outcome.value for closing in closings],
+                "errors": [closing.error_kind for closing in closings],
+            },
         )
-    )
 
 
 def _note_failure(session: Session, item: _Waiting, result: PushResult) -> None:

@@ -71,9 +71,8 @@ def phone(session: Session, of: Patient, token: str | None) -> Device:
 
 
 def tell(session: Session, alert: Alert, level: MessageLevel = MessageLevel.RED) -> None:
-    service.tell_of_alert(
-        session, patient_id=alert.patient_id, alert_id=alert.id, kind=MessageKind.RED_ZONE, level=level, now=NOW
-    )
+    news = service.AlertNews(alert.patient_id, alert.id, MessageKind.RED_ZONE, level)
+    service.tell_of_alerts(session, [news], now=NOW)
     session.commit()
 
 
