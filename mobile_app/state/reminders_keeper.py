@@ -257,7 +257,7 @@ class ReminderKeeper:
         now, zone = self._diary.clock.now(), ZoneInfo(self._diary.clock.time_zone())
         plan, inhalers = self._diary.clinic.plan(), self._diary.clinic.inhalers()
         schedule = schedule_from(
-            plan, inhalers, self.settings.read(), last_control_check=self._reminded.last_control_check(), zone=zone
+            plan, inhalers, self.settings.adopt(), last_control_check=self._reminded.last_control_check(), zone=zone
         )
         today = diary_day(now.astimezone(zone).replace(tzinfo=None), schedule.settings.day_starts_minute)
         names = self.names()

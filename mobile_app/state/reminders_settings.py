@@ -146,6 +146,13 @@ class SettingsStore:
         body = self._body()
         return None if body is None else settings_from_body(body)
 
+    def adopt(self) -> ReminderSettings | None:
+        """What was chosen, here or on another phone of the patient; the diary's day begins by it, too."""
+        chosen = self.read()
+        if chosen is not None and self._diary.day_starts_at_hour != chosen.day_starts_minute // 60:
+            self._diary.database.keep_setting("day_starts_at_hour", chosen.day_starts_minute // 60)
+        return chosen
+
     def current(self) -> ReminderSettings:
         """What holds: chosen, or else what the plan and the diary begin with."""
         chosen = self.read()

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 import httpx
@@ -109,6 +110,16 @@ def test_a_time_moved_on_one_phone_is_moved_on_the_other(home: Home) -> None:
     row = second.ledger.find(EVENING, MONDAY)
     assert row is not None
     assert f"{row.wall:%H:%M}" == "21:00"
+
+
+def test_the_start_of_the_day_reaches_the_other_phones_diary(home: Home) -> None:
+    first, second = home.phones
+    chosen = first.keeper.settings.read()
+    assert chosen is not None
+    first.keeper.settings.keep(replace(chosen, day_starts_minute=9 * 60))
+    first.open()
+    second.open()
+    assert second.diary.day_starts_at_hour == 9
 
 
 def test_each_state_is_told_once_and_only_what_is_near_is_told_as_armed(home: Home) -> None:
