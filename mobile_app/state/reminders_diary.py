@@ -53,6 +53,15 @@ class RemindedDiary:
         )
         return days_of(entries, day_starts_minute)
 
+    def is_withdrawn(self, answer: str, key: str, schedule: Schedule) -> bool:
+        """Whether a dose that counted as taken is no longer in the diary. ``answer``: the id of the entry that a
+        reminder's button makes; it stands though a flight or a late hour put it on another day, or though a new plan
+        has another inhaler."""
+        kept = self._diary.journal.find("inhaler_use", answer)
+        if kept is not None:
+            return kept.entry.deleted
+        return any(key == dose.key(slot) for dose in schedule.doses for slot in range(len(dose.minutes)))
+
     def last_control_check(self) -> date | None:
         """When the four questions were answered last."""
         latest = self._diary.journal.latest("questionnaire")

@@ -355,12 +355,12 @@ class ReminderKeeper:
                 self._put(look, replace(row, state="missed", at=look.now, cause=cause))
                 look.to_cancel.append(self._alarm_id(row.id))
 
-    @staticmethod
-    def _is_taken_back(look: _Look, row: KeptOccurrence) -> bool:
+    def _is_taken_back(self, look: _Look, row: KeptOccurrence) -> bool:
         """Whether the entry that answered the reminder is no longer in the diary."""
         was_logged = row.state == "acted" and row.action in ("taken", "already_logged") and is_dose(row.key)
         is_recent = look.today - timedelta(days=LOOKED_BACK_DAYS) <= row.local_date <= look.today
-        return was_logged and is_recent and row.identity not in look.done
+        is_open = was_logged and is_recent and row.identity not in look.done
+        return is_open and self._reminded.is_withdrawn(answer_id(self._whose(), row.id), row.key, look.schedule)
 
     def _take_back(self, look: _Look, row: KeptOccurrence) -> None:
         if row.due_at > look.now:
