@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from backend.clinical.peak_flow import Zone
+from backend.dashboard.examples import example
 from backend.dashboard.roster_schemas import PlanLines
 from backend.dashboard.schemas import AlertOut, ForecastOut, Strict
 from backend.patients.tables import Language, Purpose, Sex
@@ -81,6 +82,8 @@ class DiaryOut(BaseModel):
     `plan` is the one in force now; `plans` are those in force within the days, the oldest first.
     """
 
+    model_config = ConfigDict(json_schema_extra=example("DiaryOut"))
+
     first_day: date
     last_day: date
     time_zone: str
@@ -90,6 +93,8 @@ class DiaryOut(BaseModel):
 
 
 class ForecastsOut(BaseModel):
+    model_config = ConfigDict(json_schema_extra=example("ForecastsOut"))
+
     first_day: date
     last_day: date
     forecasts: list[ForecastOut]
@@ -175,6 +180,8 @@ class ConsentIn(Strict):
 
 
 class PatientOut(BaseModel):
+    model_config = ConfigDict(json_schema_extra=example("PatientOut"))
+
     id: UUID
     display_name: str
     born_on: date | None
@@ -244,7 +251,7 @@ class PatientIn(Strict):
     )
 
 
-class ProfileOut(PatientIn):
+class PersonOut(PatientIn):
     """What is known of the person. `predicted_…` follows from it, null where no equation covers the person."""
 
     profile_change: int
@@ -252,11 +259,18 @@ class ProfileOut(PatientIn):
     predicted_by: str | None = None
     predicted_source: str | None = None
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra=example("PersonOut"))
+
 
 class ProfileIn(PatientIn):
     """The whole profile as it shall be. `profile_change` is the number that came with the one you read."""
 
     profile_change: Annotated[int, Field(ge=0)]
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"display_name": "Minji Lee", "height_cm": 162, "profile_change": 7}]},
+    )
 
 
 class PatientAdded(BaseModel):
@@ -282,6 +296,8 @@ class AuditEntryOut(BaseModel):
 
 
 class AuditOut(BaseModel):
+    model_config = ConfigDict(json_schema_extra=example("AuditOut"))
+
     page: int
     more: bool
     entries: list[AuditEntryOut]

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from backend.dashboard.patient_schemas import ConsentEntryOut, ConsentIn, ProfileIn, ProfileOut
+from backend.dashboard.patient_schemas import ConsentEntryOut, ConsentIn, PersonOut, ProfileIn
 from backend.dashboard.patient_view import consent_ledger
 from backend.dashboard.profiles import changed_profile, noted_consent, profile_out
 from backend.dashboard.viewer import CurrentViewer
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1/clinician", tags=["clinician"])
 
 
 @router.get("/patients/{patient_id}/profile")
-def show_profile(viewer: CurrentViewer, patient_id: UUID) -> ProfileOut:
+def show_profile(viewer: CurrentViewer, patient_id: UUID) -> PersonOut:
     """What is known of the person, and the peak flow that an equation predicts from it."""
     patient = visible_patient(viewer.session, viewer.clinician, patient_id)
     viewer.record("view_profile", [patient.id])
@@ -22,7 +22,7 @@ def show_profile(viewer: CurrentViewer, patient_id: UUID) -> ProfileOut:
 
 
 @router.post("/patients/{patient_id}/profile")
-def change_profile(viewer: CurrentViewer, patient_id: UUID, body: ProfileIn) -> ProfileOut:
+def change_profile(viewer: CurrentViewer, patient_id: UUID, body: ProfileIn) -> PersonOut:
     """Change it. 409 `profile_changed_meanwhile` when somebody else did since you read it; nothing is stored then."""
     patient = visible_patient(viewer.session, viewer.clinician, patient_id)
     changed_profile(viewer, patient, body)

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from backend.core import audit, due
 from backend.core.errors import FieldError, InvalidFields
-from backend.dashboard.patient_schemas import ConsentEntryOut, ConsentIn, PatientIn, ProfileIn, ProfileOut
+from backend.dashboard.patient_schemas import ConsentEntryOut, ConsentIn, PatientIn, PersonOut, ProfileIn
 from backend.dashboard.patient_view import consent_ledger, local_today
 from backend.dashboard.viewer import Viewer
 from backend.patients import service
@@ -21,9 +21,9 @@ def birth_is_plausible(born_on: date, today: date) -> bool:
     return today - OLDEST <= born_on <= today
 
 
-def profile_out(viewer: Viewer, patient: Patient) -> ProfileOut:
+def profile_out(viewer: Viewer, patient: Patient) -> PersonOut:
     predicted = predicted_for(viewer.session, patient, local_today(patient, viewer.now))
-    return ProfileOut(
+    return PersonOut(
         **patient.model_dump(include=set(PatientIn.model_fields)),
         profile_change=patient.profile_change,
         predicted_litres_per_min=None if predicted is None else round(predicted.litres_per_min),

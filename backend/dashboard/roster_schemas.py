@@ -5,9 +5,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from backend.clinical.peak_flow import Zone
+from backend.dashboard.examples import example
 from backend.dashboard.schemas import AlertOut, ForecastOut
 from backend.dashboard.visits import Since
 from backend.patients.tables import Sex
@@ -96,6 +97,8 @@ class RosterRow(BaseModel):
 
 class RosterOut(BaseModel):
     """`counts` are of all patients that match `search`, by filter."""
+
+    model_config = ConfigDict(json_schema_extra=example("RosterOut"))
 
     page: int
     pages: int

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from backend.alerts.rules import Cause, Level
 from backend.alerts.tables import AlertState
 from backend.dashboard.alert_care_schemas import AlertCareOut
+from backend.dashboard.examples import example
 from backend.patients.hand_over import MOST_DAYS
 from backend.patients.tables import Language
 from backend.risk.tables import ForecastStatus, RiskLevel
@@ -191,6 +192,8 @@ class AlertOut(BaseModel):
 
 class AlertsOut(BaseModel):
     """Open alerts, the unacknowledged red ones first, and those that ended within the last 30 days."""
+
+    model_config = ConfigDict(json_schema_extra=example("AlertsOut"))
 
     open: list[AlertOut]
     ended: list[AlertOut]

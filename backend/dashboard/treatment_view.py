@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from backend.accounts.tables import Clinician
 from backend.clinical.medicines import catalogue
 from backend.clinical.treatment_steps import Silence
+from backend.dashboard.examples import example
 from backend.dashboard.patient_view import local_today
 from backend.measurements.rules import LIMITS, MeasurementKind
 from backend.measurements.store import measurements
@@ -93,6 +94,8 @@ class VersionOut(BaseModel):
 
 class TreatmentOut(BaseModel):
     """`picture` is that of now; a recommendation keeps the one it was made from."""
+
+    model_config = ConfigDict(json_schema_extra=example("TreatmentOut"))
 
     patient_id: UUID
     standing: Standing
