@@ -7,7 +7,7 @@ factors); judge (each hospital tries the model on patients that it set aside).
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from ml.features.catalogue import FAST_COLUMNS, FEATURES
 from ml.federated import trees as travelling
 from ml.federated.bins import CELLS, cell_edges, shared_edges, spreads
 from ml.federated.exchange import Exchange, Gathered, RunRefused, Say
-from ml.federated.fitting import check_counts, fit_exactly, fit_privately, regressions
+from ml.federated.fitting import Regression, asked, check_counts, fit_exactly, fit_privately, regressions
 from ml.federated.logit_counts import STEPS, auroc_of_counts, calibration_of_counts, log_loss_of_counts
 from ml.federated.messages import Reply
 from ml.federated.plan import FederationPlan
@@ -30,7 +30,7 @@ from ml.federated.tree_steps import FAST_NAMES, THRESHOLDS, booster_of, variant_
 from ml.federated.trees import Tree, TreesRefused
 from ml.model import MAIN_HORIZON_DAYS, Head, Model, Reference, save_model
 from ml.registry import try_model
-from ml.training.experts import PARAMETERS
+from ml.training.experts import PARAMETERS, RIDGE_PENALTY
 
 Float64 = NDArray[np.float64]
 Merged = dict[str, tuple[Tree, ...]]
@@ -39,6 +39,7 @@ ONE_SHOT, BAGGED = "one_shot", "bagged"
 # A challenger may lose this much AUROC at one hospital, and none over all of them.
 CHALLENGER_MARGIN = 0.01
 AGREEMENT = 1e-12
+LARGEST_COEFFICIENT = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,12 @@ class Federation:
         """Run to the end. RunRefused, with the reason, where no sound model can come of it."""
         self.exchange.begin(self.patience.hospitals, self.patience.start_seconds)
         counts = self._counts()
-        edges, references = self._bins(counts)
         models = regressions(self.exchange, counts)
-        fit = fit_privately if self.plan.privacy.differential else fit_exactly
-        experts, rounds = fit(self.exchange, models)
+        edges, references, starts = self._bins(counts, models)
+        if self.plan.privacy.differential:
+            experts, rounds = fit_privately(self.exchange, models)
+        else:
+            experts, rounds = fit_exactly(self.exchange, models, starts)
         self.rounds += 2 + rounds
         candidates = {ONE_SHOT: self._one_shot(experts, edges)}
         if self.plan.challenger_rounds:
@@ -129,25 +132,45 @@ class Federation:
         self.say(f"{sums['patients'][0]:,.0f} patients, {sums['rows'].max():,.0f} patient-days")
         return sums
 
-    def _bins(self, counts: Mapping[str, Float64]) -> tuple[list[Float64], dict[str, Reference]]:
+    def _bins(
+        self, counts: Mapping[str, Float64], models: Sequence[Regression]
+    ) -> tuple[list[Float64], dict[str, Reference], dict[str, Float64]]:
+        """Shared thresholds, the features' spread, and where the regressions begin."""
         known = np.maximum(counts["known"], 1.0)
         centre = counts["total"] / known
         scale = np.sqrt(np.maximum(counts["squares"] / known - centre**2, 1e-12))
         shape = (len(FEATURES), CELLS + 3)
 
+        # Coefficients without noise would spend the privacy that noisy gradients keep.
+        positives = counts["positives"]
+        begun = [] if self.plan.privacy.differential else list(models)
+        fields, arrays = asked(begun)
+        shapes: dict[str, tuple[int, ...]] = {f"{model.name}.start": (model.standard.width,) for model in begun}
+
         def check(sums: Mapping[str, Float64]) -> None:
             rows = sums["cells"].sum(axis=1)
             if (sums["cells"] < -1e-3).any() or np.ptp(rows) > 0.5:
                 raise ValueError("every feature must have the same number of rows, none negative")
+            most = max((np.abs(sums[f"{model.name}.start"]).max() for model in begun), default=0.0)
+            if most > LARGEST_COEFFICIENT * positives.sum():
+                raise ValueError("a coefficient is beyond reason")
 
         found = self.exchange.ask(
-            "cells", arrays={"centre": centre, "scale": scale}, shapes={"cells": shape}, check=check
+            "cells",
+            fields=fields | {"ridge": RIDGE_PENALTY},
+            arrays=arrays | {"centre": centre, "scale": scale},
+            shapes=shapes | {"cells": shape},
+            check=check,
         )
+        by_variant = dict(zip(self.plan.variants, positives, strict=True))
+        starts = {
+            model.name: found.sums[f"{model.name}.start"] / by_variant[model.horizon, model.left_out] for model in begun
+        }
         cells, grid = np.round(found.sums["cells"]), cell_edges(centre, scale)
         references = {
             name: Reference(tuple(edges), tuple(shares)) for name, (edges, shares) in spreads(cells, grid).items()
         }
-        return shared_edges(cells, grid, FAST_COLUMNS, self.plan.bins), references
+        return shared_edges(cells, grid, FAST_COLUMNS, self.plan.bins), references, starts
 
     def _grown(
         self, part: str, experts: Mapping[str, LinearExpert], edges: list[Float64], trees: int, so_far: Merged | None

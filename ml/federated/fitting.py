@@ -77,11 +77,12 @@ def regressions(exchange: Exchange, counts: Mapping[str, Float64]) -> list[Regre
     return found
 
 
-def _asked(models: Sequence[tuple[Regression, Float64]]) -> tuple[dict[str, Any], dict[str, Float64]]:
+def asked(models: Sequence[Regression]) -> tuple[dict[str, Any], dict[str, Float64]]:
+    """Fields and arrays that tell a hospital which regressions are meant."""
     facts: dict[str, Any] = {}
     standards: dict[str, Any] = {}
     arrays: dict[str, Float64] = {}
-    for model, trial in models:
+    for model in models:
         standard = model.standard
         standards[model.kind] = {
             "columns": list(standard.columns),
@@ -90,17 +91,26 @@ def _asked(models: Sequence[tuple[Regression, Float64]]) -> tuple[dict[str, Any]
         }
         arrays[f"{model.kind}.centre"], arrays[f"{model.kind}.scale"] = standard.centre, standard.scale
         facts[model.name] = {"kind": model.kind, "horizon": model.horizon, "left_out": model.left_out}
-        arrays[f"{model.name}.trial"] = trial
     return {"models": facts, "standards": standards}, arrays
 
 
-def fit_exactly(exchange: Exchange, models: Sequence[Regression]) -> tuple[dict[str, LinearExpert], int]:
-    """Experts by name, and the rounds it took. They are those of fitting on all hospitals' rows together."""
-    fits = {model.name: Newton.starting(model.standard.width, model.base_rate, RIDGE_PENALTY) for model in models}
+def _trials(trials: Mapping[str, Float64]) -> dict[str, Float64]:
+    return {f"{name}.trial": trial for name, trial in trials.items()}
+
+
+def fit_exactly(
+    exchange: Exchange, models: Sequence[Regression], starts: Mapping[str, Float64]
+) -> tuple[dict[str, LinearExpert], int]:
+    """Experts by name, and the rounds it took. They are those of fitting on all hospitals' rows together.
+
+    `starts` are coefficients to begin at, such as the mean of the hospitals' own.
+    """
+    fits = {model.name: Newton(starts[model.name], RIDGE_PENALTY) for model in models}
     rounds, participants = 0, exchange.members.present
     while active := [model for model in models if not fits[model.name].done]:
         rounds += 1
-        fields, arrays = _asked([(model, fits[model.name].trial) for model in active])
+        fields, arrays = asked(active)
+        arrays |= _trials({model.name: fits[model.name].trial for model in active})
         shapes = {
             f"{model.name}.{part}": shape
             for model in active
@@ -123,6 +133,7 @@ def fit_exactly(exchange: Exchange, models: Sequence[Regression]) -> tuple[dict[
             for model in active:
                 fits[model.name].forget_loss()
         for model in active:
+            # `check` has seen to it that these are sums of a regression.
             fits[model.name].advance(
                 {part: found.sums[f"{model.name}.{part}"] for part in ("loss", "gradient", "hessian")}
             )
@@ -132,7 +143,7 @@ def fit_exactly(exchange: Exchange, models: Sequence[Regression]) -> tuple[dict[
 
 
 def fit_privately(exchange: Exchange, models: Sequence[Regression]) -> tuple[dict[str, LinearExpert], int]:
-    """The same within the plan's patient-level budget, which all models of the run share."""
+    """The same within the plan's patient-level budget, which all models of the run share; from the base rate on."""
     budget = exchange.plan.privacy.differential
     if budget is None:
         raise ValueError("the plan has no differential privacy")
@@ -142,7 +153,8 @@ def fit_privately(exchange: Exchange, models: Sequence[Regression]) -> tuple[dic
         trial[model.name][0] = np.log(model.base_rate / (1.0 - model.base_rate))
     speed = {model.name: np.zeros(model.standard.width) for model in models}
     for step in range(1, budget.steps + 1):
-        fields, arrays = _asked([(model, trial[model.name]) for model in models])
+        fields, arrays = asked(models)
+        arrays |= _trials(trial)
         shapes: dict[str, tuple[int, ...]] = {}
         for model in models:
             shapes |= {f"{model.name}.gradient": (model.standard.width,), f"{model.name}.patients": (1,)}

@@ -36,7 +36,13 @@ def figures_of(model: Model, data: StudyData) -> dict[str, float]:
 
 def own_model(cohort: Cohort, plan: FederationPlan) -> Model | None:
     """What the hospital could train alone, as `ml.training.fit.train` does it; None with too few attacks."""
-    training = TrainingPlan(plan.seed, plan.trees, plan.folds, plan.every_days, (MAIN_HORIZON_DAYS,))
+    training = TrainingPlan(
+        seed=plan.seed,
+        trees=plan.trees,
+        folds=plan.folds,
+        every_days=plan.every_days,
+        horizons=(MAIN_HORIZON_DAYS,),
+    )
     try:
         return train(cohort, training, {"model_id": "own", "model_version": "1"})
     except ValueError:

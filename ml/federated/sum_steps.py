@@ -9,7 +9,7 @@ from ml.federated.bins import cell_counts, cell_edges
 from ml.federated.differential import clipped_gradient, noise_share
 from ml.federated.messages import Question
 from ml.federated.plan import FederationPlan
-from ml.federated.regression import Standard, design, sums_at
+from ml.federated.regression import Standard, design, own_fit, sums_at
 from ml.federated.rows import HospitalRows
 
 Float64 = NDArray[np.float64]
@@ -36,9 +36,12 @@ def counts(rows: HospitalRows, question: Question, plan: FederationPlan) -> Sums
 
 
 def cells(rows: HospitalRows, question: Question, plan: FederationPlan) -> Sums:
-    """Rows of each feature by the cells of the common grid."""
+    """Rows of each feature by the cells of the common grid, and this hospital's own regressions times its positives."""
     edges = cell_edges(_floats(question, "centre"), _floats(question, "scale"))
-    return {"cells": cell_counts(rows.values[rows.fold[rows.patient] >= 0], edges)}
+    found = {"cells": cell_counts(rows.values[rows.fold[rows.patient] >= 0], edges)}
+    for name, inputs, label, _ in _models(rows, question, plan):
+        found[f"{name}.start"] = own_fit(inputs, label, float(question.fields["ridge"])) * label.sum()
+    return found
 
 
 def _floats(question: Question, name: str) -> Float64:
@@ -47,8 +50,8 @@ def _floats(question: Question, name: str) -> Float64:
 
 def _models(
     rows: HospitalRows, question: Question, plan: FederationPlan
-) -> Iterator[tuple[str, Float64, NDArray[np.bool_], NDArray[np.int32], Float64]]:
-    """Name, design, label, patient and coefficients of every regression that is asked about."""
+) -> Iterator[tuple[str, Float64, NDArray[np.bool_], NDArray[np.int32]]]:
+    """Name, design, label and patient of every regression that is asked about."""
     designs: dict[str, Float64] = {}
     for kind, facts in question.fields["standards"].items():
         standard = Standard(
@@ -62,15 +65,15 @@ def _models(
     for name, facts in question.fields["models"].items():
         which = plan.horizons.index(facts["horizon"])
         chosen = rows.chosen(which, facts["left_out"])
-        inputs = designs[facts["kind"]][chosen]
-        yield name, inputs, rows.label[which][chosen], rows.patient[chosen], _floats(question, f"{name}.trial")
+        yield name, designs[facts["kind"]][chosen], rows.label[which][chosen], rows.patient[chosen]
 
 
 def regression(rows: HospitalRows, question: Question, plan: FederationPlan) -> Sums:
     """Log-loss, gradient and Hessian of every regression at the coefficients asked about."""
     found: Sums = {}
-    for name, inputs, label, _, trial in _models(rows, question, plan):
-        found |= {f"{name}.{part}": value for part, value in sums_at(inputs, label, trial).items()}
+    for name, inputs, label, _ in _models(rows, question, plan):
+        sums = sums_at(inputs, label, _floats(question, f"{name}.trial"))
+        found |= {f"{name}.{part}": value for part, value in sums.items()}
     return found
 
 
@@ -80,7 +83,8 @@ def noisy_gradient(rows: HospitalRows, question: Question, plan: FederationPlan,
     if budget is None:
         raise ValueError("the plan has no differential privacy")
     found: Sums = {}
-    for name, inputs, label, patient, trial in _models(rows, question, plan):
+    for name, inputs, label, patient in _models(rows, question, plan):
+        trial = _floats(question, f"{name}.trial")
         gradient, patients = clipped_gradient(inputs, label, patient, trial, budget.clip)
         multiplier = float(question.fields["noise_multiplier"])
         share = noise_share(len(gradient), budget.clip, multiplier, plan.fewest_hospitals, noise)

@@ -231,7 +231,8 @@ def to_lightgbm(trees: Trees, feature_names: Sequence[str], leaf_rows: Sequence[
     return (
         "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\n"
         f"max_feature_idx={len(feature_names) - 1}\nobjective=binary sigmoid:1\n"
-        f"feature_names={' '.join(feature_names)}\nfeature_infos={infos}\ntree_sizes={' '.join(str(len(block)) for block in blocks)}\n\n"
+        f"feature_names={' '.join(feature_names)}\nfeature_infos={infos}\n"
+        f"tree_sizes={' '.join(str(len(block)) for block in blocks)}\n\n"
         + "".join(blocks)
         + "end of trees\n\nfeature_importances:\n\nparameters:\n[objective: binary]\nend of parameters\n\n"
         + "pandas_categorical:null\n"

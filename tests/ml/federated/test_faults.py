@@ -1,0 +1,170 @@
+"""Hospitals that are killed, late, registered twice or poisoned: a sound model, or a clear refusal."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flwr.app import Message
+
+from ml.federated.coordinator import Outcome
+from ml.federated.exchange import RunRefused
+from ml.federated.memory_grid import MemoryGrid, Node, hospital_node
+from ml.federated.messages import Reply, question_from_records, reply_from_records, reply_to_records
+from ml.training.fit import Cohort
+from tests.ml.federated.networks import SmallNetwork, small_network
+
+
+def step_of(message: Message) -> str:
+    return question_from_records(message.content).step
+
+
+def disturbed(grid: MemoryGrid, node: int, step: str, instead: Callable[[Message, Node], Message | None]) -> None:
+    """From now on the node answers `step` with what `instead` makes of it."""
+    honest = grid.nodes[node]
+
+    def answer(message: Message) -> Message | None:
+        return instead(message, honest) if step_of(message) == step else honest(message)
+
+    grid.nodes[node] = answer
+
+
+def forged(change: Callable[[Reply], Reply]) -> Callable[[Message, Node], Message | None]:
+    def answer(message: Message, honest: Node) -> Message | None:
+        reply = honest(message)
+        assert reply is not None
+        return Message(reply_to_records(change(reply_from_records(reply.content))), reply_to=message)
+
+    return answer
+
+
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory: pytest.TempPathFactory, cohorts: dict[str, Cohort]) -> tuple[SmallNetwork, Outcome]:
+    """One run of eleven hospitals, of which eight come to grief, each in its own way, and one registers twice."""
+    names = ("even", "fast", "gone", "huge", "idle", "junk", "lies", "mask", "twin", "vain", "void")
+    many = {name: list(cohorts.values())[number % 2] for number, name in enumerate(names)}
+    network = small_network(tmp_path_factory.mktemp("troubled"), many)
+    grid = network.grid()
+    node = network.node_id
+    grid.nodes[999] = hospital_node(network.hospitals["twin"])
+    disturbed(grid, node["gone"], "regression", lambda _message, _honest: None)
+    disturbed(grid, node["idle"], "cells", fail)
+    disturbed(grid, node["huge"], "grow", forged(huge_leaves))
+    disturbed(grid, node["junk"], "grow", forged(malformed_text))
+    disturbed(grid, node["vain"], "grow", forged(lambda reply: replace(reply, fields={"patients": 10**9})))
+    disturbed(grid, node["lies"], "counts", forged(lambda reply: replace(reply, hospital="fast")))
+    disturbed(grid, node["mask"], "counts", forged(garbage))
+    disturbed(grid, node["void"], "counts", forged(lambda reply: replace(reply, arrays={"masked": np.zeros(3)})))
+    return network, network.train(grid)
+
+
+def fail(_message: Message, _honest: Node) -> Message | None:
+    raise MemoryError("killed")
+
+
+def huge_leaves(reply: Reply) -> Reply:
+    texts = {
+        name: "\n".join(
+            "leaf_value=" + " ".join(["9e9"] * len(line.split())) if line.startswith("leaf_value=") else line
+            for line in text.split("\n")
+        )
+        for name, text in reply.texts.items()
+    }
+    return replace(reply, texts=texts)
+
+
+def malformed_text(reply: Reply) -> Reply:
+    return replace(reply, texts=dict.fromkeys(reply.texts, "tree\nversion=v4\nleaf_value=np.float64(0.1)\n"))
+
+
+def garbage(reply: Reply) -> Reply:
+    noise = np.random.default_rng(1).integers(0, 2**63, reply.arrays["masked"].shape, dtype=np.uint64)
+    return replace(reply, arrays={"masked": noise})
+
+
+@pytest.mark.parametrize(
+    ("hospital", "why"),
+    [
+        ("gone", "no answer to regression"),
+        ("idle", "failed: MemoryError"),
+        ("huge", "a leaf beyond 1"),
+        ("junk", "is not a set of trees"),
+        ("vain", "another number of patients"),
+        ("lies", "answered as 'fast'"),
+        ("mask", "sent impossible numbers in counts"),
+        ("void", "sent no"),
+    ],
+)
+def test_a_hospital_in_trouble_leaves_the_run_for_its_own_reason(
+    troubled: tuple[SmallNetwork, Outcome], hospital: str, why: str
+) -> None:
+    _, outcome = troubled
+    left = [event for event in outcome.events if event.startswith(f"{hospital} left the run")]
+    assert len(left) == 1
+    assert why in left[0]
+
+
+def test_a_hospital_registered_twice_counts_once(troubled: tuple[SmallNetwork, Outcome]) -> None:
+    _, outcome = troubled
+    assert "twin is registered twice; its second node is not asked" in outcome.events
+    assert outcome.model.card["data"]["hospitals"] == 11
+
+
+def test_what_is_left_of_a_troubled_run_is_a_sound_model(troubled: tuple[SmallNetwork, Outcome]) -> None:
+    _, outcome = troubled
+    assert outcome.model.card["data"]["hospitals_at_the_end"] == 3
+    assert outcome.model.card["held_out"]["7"]["auroc"] > 0.65
+
+
+def test_a_hospital_that_comes_back_takes_part_again(network: SmallNetwork) -> None:
+    grid = network.grid()
+    cork = network.node_id["cork"]
+
+    def gone(_message: Message, _honest: Node) -> Message | None:
+        grid.nodes.pop(cork)
+        grid.nodes[777] = hospital_node(network.hospitals["cork"])
+        return None
+
+    disturbed(grid, cork, "cells", gone)
+    outcome = network.train(grid)
+    assert "cork is back" in outcome.events
+    assert outcome.model.card["data"]["hospitals_at_the_end"] == 4
+
+
+def test_a_hospital_that_comes_late_waits_for_the_next_run(network: SmallNetwork) -> None:
+    grid = network.grid()
+    late = grid.nodes.pop(network.node_id["aden"])
+
+    def arrive(message: Message, honest: Node) -> Message | None:
+        grid.nodes[network.node_id["aden"]] = late
+        return honest(message)
+
+    disturbed(grid, network.node_id["brno"], "counts", arrive)
+    outcome = network.train(grid, expected=3)
+    assert "aden came late and takes part from the next run on" in outcome.events
+    assert outcome.model.card["data"]["hospitals"] == 3
+
+
+def test_too_few_hospitals_left_is_a_clear_refusal(network: SmallNetwork) -> None:
+    grid = network.grid()
+    for name in ("aden", "brno"):
+        disturbed(grid, network.node_id[name], "cells", lambda _message, _honest: None)
+    with pytest.raises(RunRefused, match=r"2 hospitals at step cells, the plan needs 3 \(aden: no answer"):
+        network.train(grid)
+
+
+def test_labels_turned_around_at_most_hospitals_give_no_model(network: SmallNetwork) -> None:
+    """Poison that looks like data: a coordinator cannot see it, but held-out patients can."""
+    for name in ("aden", "brno", "cork"):
+        hospital = network.hospitals[name]
+        rng = np.random.default_rng(3)
+        honest = hospital._rows_for
+
+        def shuffled(plan: object, honest: Callable = honest, rng: np.random.Generator = rng) -> object:  # type: ignore[type-arg]
+            rows = honest(plan)
+            object.__setattr__(rows, "label", np.array([rng.permutation(label) for label in rows.label]))
+            return rows
+
+        hospital._rows_for = shuffled  # type: ignore[assignment, method-assign]
+    with pytest.raises(RunRefused, match="no more than the base rate"):
+        network.train()
