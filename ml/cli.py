@@ -9,12 +9,14 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from ml.evaluation.splits import Scheme
+from ml.federated.cli import app as federation_app
 from ml.simulator.cli import app as simulator_app
 
 app = typer.Typer(help="Soom's models: train, judge and look after them.", no_args_is_help=True, add_completion=False)
 registry_app = typer.Typer(help="The models that a server may use.", no_args_is_help=True)
 app.add_typer(registry_app, name="registry")
 app.add_typer(simulator_app)
+app.add_typer(federation_app, name="federation")
 
 DEMONSTRATION_SEED = 20_260
 SHIPPED = Path(__file__).parent / "models" / "demonstration"
