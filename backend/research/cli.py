@@ -2,6 +2,7 @@
 
 import json
 import random
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from backend.core.clock import utc_now
 from backend.core.database import connect, database_url
 from backend.core.errors import SoomError
 from backend.core.settings import Settings
+from backend.patients.tables import Purpose
 from backend.research import omop_database, studies
 from backend.research.export import export_study
 
@@ -70,6 +72,55 @@ def run_study(
     for line in done.summary:
         typer.echo(line)
     screen.print(f"The report is {done.folder / 'report.html'} (and .pdf).")
+
+
+@study_app.command("simulate")
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="A new folder, one folder of OMOP tables a hospital inside.")],
+    patients: Annotated[int, typer.Option(min=5, help="Of all hospitals together.")] = 5000,
+    seed: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Write five invented hospitals with a known effect (hazard ratio 0.75 each), to try a study on."""
+    if folder.exists():
+        screen.print(f"[red]{folder} exists already; name a new folder.[/red]")
+        raise typer.Exit(1)
+    for made in studies.simulate(folder, seed, patients):
+        typer.echo(f"--hospital {made.name}={made}")
+
+
+def export_cohort(
+    file: Annotated[Path, typer.Argument(help="The cohort file to write (.npz).")],
+    omop: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="OMOP tables; default: our own patients.")
+    ] = None,
+) -> None:
+    """Write a cohort file for training that stays in the hospital: of OMOP tables, or of our patients who consent to
+    learning together."""
+    engine = None if omop else connect(database_url(Settings()))
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            if engine is not None:
+                omop = Path(scratch) / "own"
+                export_study(
+                    engine,
+                    "federated-learning",
+                    "Learning together with other hospitals",
+                    omop,
+                    now=utc_now(),
+                    random_source=random.SystemRandom(),
+                    # The season is a feature, and the file does not leave the hospital.
+                    dates_shifted=False,
+                    purpose=Purpose.FEDERATED_LEARNING,
+                )
+            patients, left_out = studies.write_cohort_file(omop or Path(scratch), file)
+    except SoomError as error:
+        raise stopped(error) from error
+    finally:
+        if engine is not None:
+            engine.dispose()
+    screen.print(f"{patients} patients in {file}.")
+    for sentence in left_out:
+        screen.print(sentence)
 
 
 def export_omop(

@@ -16,11 +16,13 @@ from sqlalchemy import Engine
 from backend.core.errors import FieldError, SoomError
 from backend.research import omop_database
 from backend.research.export import export_study
+from ml.omop import cohort
 from ml.omop.quality import FIELD_LIST, QualityReport, check_quality, read_field_list
 from ml.omop.source import OmopSource, OmopUnreadable
 from ml.rwe.protocol import Protocol, ProtocolRefused, read_protocol
 from ml.rwe.register import ProtocolChanged, RegisterBroken, ResultsRefused, StudyRegister
 from ml.rwe.run import run_study
+from ml.rwe.simulated_hospital import write_simulated_hospitals
 
 REGISTER_FILE = "register.jsonl"
 DEFAULT_SCHEMA = "cdm"
@@ -107,6 +109,20 @@ def check_tables(folder: Path, field_list_folder: Path | None) -> QualityReport:
             return check_quality(source, fields)
     except OmopUnreadable as unreadable:
         raise StudyRefused(str(unreadable)) from unreadable
+
+
+def write_cohort_file(folder: Path, file: Path) -> tuple[int, list[str]]:
+    """A cohort file of OMOP tables, for training; the patients in it, and a sentence for each kind of row refused."""
+    try:
+        patients, refused = cohort.write_cohort_file(folder, file)
+    except OmopUnreadable as unreadable:
+        raise StudyRefused(str(unreadable)) from unreadable
+    return patients, [f"{one.rows} rows of {one.table} left out: {one.reason}" for one in refused]
+
+
+def simulate(folder: Path, seed: int, patients: int) -> list[Path]:
+    """Five simulated hospitals of unequal size, together about `patients`, each a folder of OMOP tables."""
+    return write_simulated_hospitals(folder, seed, patients)
 
 
 def _read(file: Path) -> Protocol:

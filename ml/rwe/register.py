@@ -54,15 +54,9 @@ class StudyRegister:
 
     def register(self, protocol: Protocol, now: datetime) -> Entry:
         """Fix the protocol, or find it fixed already with this very text. Raises ProtocolChanged, RegisterBroken."""
-        for entry in self.entries(protocol.id):
-            if entry.step == "registered":
-                if entry.protocol_sha256 != protocol.sha256:
-                    raise ProtocolChanged(
-                        f"“{protocol.id}” was registered on {entry.at} with another text "
-                        f"({entry.protocol_sha256[:12]}…, now {protocol.sha256[:12]}…). Restore that text, or give the "
-                        "changed study an id of its own."
-                    )
-                return entry
+        registered = self._registration(protocol)
+        if registered is not None:
+            return registered
         return self._add(protocol, "registered", now, {"title": protocol.title})
 
     def diagnosed(self, protocol: Protocol, now: datetime, *, passed: bool, failed: list[str]) -> None:
@@ -71,12 +65,11 @@ class StudyRegister:
     def open_results(self, protocol: Protocol, now: datetime, override: str | None = None) -> Entry:
         """Note that the results are being opened; to be called before anybody looks.
 
-        Raises ResultsRefused unless the latest diagnostics passed or `override` gives the reason to go on without.
+        Raises ResultsRefused unless the latest diagnostics passed or `override` gives the reason to go on without;
+        ProtocolChanged, RegisterBroken.
         """
-        entries = self.entries(protocol.id)
-        if any(entry.protocol_sha256 != protocol.sha256 for entry in entries) or not entries:
-            raise ProtocolChanged(f"“{protocol.id}” is not registered with this text; run it without opening first")
-        diagnosed = [entry for entry in entries if entry.step == "diagnosed"]
+        self._registration(protocol)
+        diagnosed = [entry for entry in self.entries(protocol.id) if entry.step == "diagnosed"]
         if not diagnosed:
             raise ResultsRefused("run the study without opening first: diagnostics are looked at before results")
         if not diagnosed[-1].detail["passed"]:
@@ -88,6 +81,19 @@ class StudyRegister:
                 )
             self._add(protocol, "overridden", now, {"reason": override.strip()})
         return self._add(protocol, "opened", now, {})
+
+    def _registration(self, protocol: Protocol) -> Entry | None:
+        """The line that fixed the protocol, if any. Raises ProtocolChanged where it fixed another text."""
+        for entry in self.entries(protocol.id):
+            if entry.step == "registered":
+                if entry.protocol_sha256 != protocol.sha256:
+                    raise ProtocolChanged(
+                        f"“{protocol.id}” was registered on {entry.at} with another text "
+                        f"({entry.protocol_sha256[:12]}…, now {protocol.sha256[:12]}…). Restore that text, or give the "
+                        "changed study an id of its own."
+                    )
+                return entry
+        return None
 
     def _read(self) -> tuple[list[Entry], str]:
         if not self._file.exists():

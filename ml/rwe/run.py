@@ -40,9 +40,10 @@ def run_study(
     The first step registers the protocol and writes the blinded diagnostics; with `open_results` a later one writes the
     results too. Raises ProtocolChanged, ResultsRefused and RegisterBroken before anything is written.
     """
-    register.register(protocol, now)
     if open_results:
         register.open_results(protocol, now, override)
+    else:
+        register.register(protocol, now)
     hospitals, declined = prepare_all(sources, protocol)
     diagnostics = combine_diagnostics(protocol, [one.diagnostics() for one in hospitals], declined)
     results = combine_results(protocol, [one.results() for one in hospitals]) if open_results else None

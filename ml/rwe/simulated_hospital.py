@@ -14,10 +14,12 @@ All numbers here are assumptions [A], made to be wrong in a known way, not to de
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 from numpy.typing import ArrayLike, NDArray
 
 from ml.omop.concepts import concept
@@ -149,6 +151,18 @@ def simulated_hospital(
     rows.severity_traces(arms, index)
     past_days = np.where(rng.random(n) < SHORT_PAST_SHARE, SHORT_PAST_DAYS, BEFORE_DAYS)
     return _tables(arms.people, index, index - past_days, rows, hospital)
+
+
+def write_simulated_hospitals(folder: Path, seed: int, patients: int, scenario: Scenario | None = None) -> list[Path]:
+    """All five hospitals of the virtual cohort, unequal as there, as folders of Parquet files in the new `folder`."""
+    made = []
+    for number, site in enumerate(SITES):
+        place = folder / f"hospital-{number + 1}"
+        place.mkdir(parents=True)
+        for name, table in simulated_hospital(seed, number, max(1, round(patients * site.share)), scenario).items():
+            pyarrow.parquet.write_table(table, place / f"{name}.parquet", compression="zstd")
+        made.append(place)
+    return made
 
 
 class _Rows:
