@@ -1,0 +1,92 @@
+"""`make network`: five simulated hospitals as real processes learn together, and each says what it gained.
+
+The hospitals' data, keys and ledgers lie in one folder each; what the coordinator saw lies in `run/`.
+"""
+
+import argparse
+import json
+import shutil
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml.federated.deployment import NetworkFailed, running
+from ml.federated.plan import FederationPlan
+from ml.federated.simulated import make_hospitals, simulated_hospitals
+
+SEED = 5
+PATIENTS, DAYS = 1_800, 365
+RUN_SECONDS = 3600.0
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` ports in a row that nobody listens on."""
+    for first in range(9400, 9900, count):
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as trial:
+                    trial.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise NetworkFailed("no free ports between 9400 and 9900")
+
+
+def table(sizes: Mapping[str, int], judgement: Mapping[str, Mapping[str, Any]]) -> str:
+    """What each hospital found on patients it had set aside: its own model beside the one learned together."""
+    lines = [
+        "",
+        "On patients that trained nothing: the hospital's own model → the model learned together",
+        f"{'hospital':10}{'patients':>9}{'AUROC':>18}{'attacks foreseen':>22}{'observed/expected':>22}",
+    ]
+    for name, size in sizes.items():
+        found = judgement.get(name)
+        if found is None or not found["enough"]:
+            lines.append(f"{name:10}{size:9}   {'did not answer' if found is None else found['why']}")
+            continue
+        own, together = found["own"], found["federated"]
+        cells = [
+            f"{own[key]:.3f} → {together[key]:.3f}" if own else f"none → {together[key]:.3f}"
+            for key in ("auroc", "sensitivity", "observed_over_expected")
+        ]
+        lines.append(f"{name:10}{size:9}{cells[0]:>18}{cells[1]:>22}{cells[2]:>22}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the hospitals and the run are kept; made anew")
+    parser.add_argument("--trees", type=int, default=60, help="trees of each hospital and horizon")
+    parser.add_argument("--days", type=int, default=DAYS, help="diary days of each simulated patient")
+    arguments = parser.parse_args()
+    folder: Path = arguments.folder.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    say(f"Simulating {arguments.days} days of five hospitals …")
+    hospitals = simulated_hospitals(SEED, PATIENTS, arguments.days)
+    folders = make_hospitals(folder, hospitals.training)
+    say("Starting a SuperLink and five SuperNodes, with TLS and a key for each …")
+    plan = FederationPlan(name="network", seed=SEED, trees=arguments.trees, set_aside=0.25)
+    try:
+        with running(folder / "coordinator", free_ports(6), folders) as network:
+            outcome = network.run(folder / "run", plan, len(folders), say, RUN_SECONDS)
+    except NetworkFailed as failed:
+        say(str(failed))
+        return 1
+    if "refused" in outcome:
+        say(f"No model: {outcome['refused']}")
+        return 1
+    judgement = json.loads((folder / "run" / "judgement.json").read_text(encoding="utf-8"))
+    say(table({name: len(cohort.profiles) for name, cohort in hospitals.training.items()}, judgement))
+    say(f"\nThe model: {outcome['model']}\nWhat a hospital was asked, and why: {folder / 'north' / 'ledger.jsonl'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
