@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets system demo phone stage apk test check format bench evidence migrate lock train clean
+.PHONY: help setup assets system demo phone network stage apk test check format bench evidence migrate lock train clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ demo: assets ## A running clinic in the browser (DIARIES=folder shows the AAMOS-
 
 phone: assets ## The phone app on the desktop, enrolled as a patient of the running demonstration
 	@$(BIN)/soom phone
+
+network: setup ## Five simulated hospitals as real processes learn together, and each says what it gained
+	@$(BIN)/python -m infra.network.demonstration .soom/network
 
 # Push needs GOOGLE_SERVICES=path/to/google-services.json; GOOGLE_SERVICES=none stages an app without push.
 stage: assets ## What the Android package is made of, in build/phone (GOOGLE_SERVICES=file or none)
