@@ -2,6 +2,7 @@
 
 import getpass
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -41,6 +42,10 @@ def train(
     days: Days = 365,
     seed: Annotated[int, typer.Option(help="Seed of cohort, folds and trees.")] = DEMONSTRATION_SEED,
     trees: Annotated[int, typer.Option(min=1, help="Trees of each horizon.")] = 300,
+    every_days: Annotated[int, typer.Option(min=1, help="Learn from every so many days.")] = 4,
+    attack_every_days: Annotated[
+        int | None, typer.Option(min=1, help="The same for the two weeks before an attack; weights make up for it.")
+    ] = None,
     model_id: Annotated[str, typer.Option(help="Name of the model.")] = "demonstration",
     model_version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
 ) -> None:
@@ -63,7 +68,9 @@ def train(
         else:
             cohort = read_cohort_file(cohort_file)
             card["data"] = {"source": cohort_file.name, "seed": seed, "patients": len(cohort.profiles)}
-        save_model(fit(cohort, TrainingPlan(seed=seed, trees=trees), card, say=typer.echo), folder)
+        plan = TrainingPlan(seed=seed, trees=trees, every_days=every_days, attack_every_days=attack_every_days)
+        card["plan"] = asdict(plan)
+        save_model(fit(cohort, plan, card, say=typer.echo), folder)
     except (CohortFileRefused, ValueError) as error:
         _stop(f"not trained: {error}")
     typer.echo(f"wrote {folder}")
@@ -182,8 +189,6 @@ def roll_back(root: RegistryRoot, reason: Annotated[str, typer.Option(prompt=Tru
 @registry_app.command("list")
 def list_models(root: RegistryRoot) -> None:
     """Print champion, challengers and ledger as JSON."""
-    from dataclasses import asdict
-
     from ml.registry import Registry
 
     registry = Registry(root)

@@ -180,6 +180,7 @@ Level = Literal["usual", "raised", "high"]
 # language. "..._from_usual" compares the last days with the patient's own baseline; "usual_..." is the baseline itself.
 REASON_UNITS: Mapping[str, str] = MappingProxyType(
     {
+        "several_signs_worse": "percent",
         "peak_flow_below_usual": "percent",
         "peak_flow_swing": "percent",
         "symptoms_above_usual": "points_0_to_3",
@@ -190,6 +191,7 @@ REASON_UNITS: Mapping[str, str] = MappingProxyType(
         "triggers_above_usual": "per_day",
         "diary_gap": "days",
         "recent_attack": "days_ago",
+        "frequent_worsenings": "percent",
         "usual_peak_flow": "percent_of_best",
         "usual_symptoms": "points_0_to_3",
         "usual_reliever": "puffs_per_day",

@@ -31,9 +31,11 @@ class _Scores:
 
     features: NDArray[np.float32]
     logit: dict[int, Float64]
+    personal_shift: Float64
     alarm_score: Float64
     diary_days: NDArray[np.int32]
     days_since_entry: NDArray[np.int32]
+    days_since_attack: NDArray[np.int32]
 
 
 class Forecaster:
@@ -128,7 +130,13 @@ class Forecaster:
                 probability=dict(zip(model.heads, probability[:, patient].tolist(), strict=True)) if is_ready else None,
                 level=names[levels[patient]] if is_ready else None,
                 alarm_score=float(scores.alarm_score[patient]) if is_ready else None,
-                reasons=reasons_of(scores.features[patient], shares[patient], int(as_of[patient]))
+                reasons=reasons_of(
+                    scores.features[patient],
+                    shares[patient],
+                    float(scores.personal_shift[patient]),
+                    int(scores.days_since_attack[patient]),
+                    int(as_of[patient]),
+                )
                 if patient in shares
                 else (),
                 model_id=model.model_id,
@@ -162,9 +170,11 @@ class Forecaster:
         return _Scores(
             features=at_last,
             logit=logit,
+            personal_shift=daily.shift[last, everyone],
             alarm_score=np.where(ready, daily.alarm_score[last, everyone], np.nan),
             diary_days=days.diary_days[last, everyone],
             days_since_entry=days.days_since_entry[last, everyone],
+            days_since_attack=days.days_since_attack[last, everyone],
         )
 
 

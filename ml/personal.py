@@ -13,12 +13,13 @@ Bool = NDArray[np.bool_]
 # Attacks that the population model's own expectation is worth against the patient's record. In the method study 3-5 was
 # best; 0.5-1 chases noise and loses within-patient discrimination.
 PATIENT_PRIOR_ATTACKS = 4.0
-# The same for a hospital. A virus that passes through one site moves its first months by a third, so they say little of
-# the next: leaving hospitals out of a simulated cohort, the worst of five was off by 28 % with a prior of 20, by 13 %
-# with 100, and without shrinkage a new site's recalibration was worse than none.
-HOSPITAL_PRIOR_ATTACKS = 100.0
+# The same for a hospital, whose factor is learned anew every few weeks from all of its past. Sites of the simulated
+# cohort differ by up to a quarter for the same diary, for some give steroids sooner: a prior of 100 kept most of that
+# in for a year, and 20 followed each passing wave of infections.
+HOSPITAL_PRIOR_ATTACKS = 50.0
 # The score mixes how high the risk is with how far it stands above the patient's own month, so that a few patients of
-# lasting high risk do not use up the alarm budget. 0.6 foresaw fewer attacks at 0.5 and 1 alarm a patient-month.
+# lasting high risk do not use up the alarm budget. 0.6 foresaw fewer attacks at 0.5 and 1 alarm a patient-month. It
+# leaves the patient's own attacks out: they say who is at risk, and for months after one they would lift every day.
 LEVEL_SHARE = 0.8
 OWN_MEAN_DAYS = 30.0
 _OWN_MEAN_DECAY = 1.0 - 1.0 / OWN_MEAN_DAYS
@@ -51,7 +52,8 @@ def logistic(logit: Float64) -> Float64:
 
 @dataclass(slots=True, eq=False)
 class PersonalState:
-    """Per patient: attacks observed and expected so far, and the decayed sums behind the own mean log-odds."""
+    """Per patient: attacks observed and expected so far, and the decayed sums behind the own mean of the population's
+    log-odds."""
 
     observed: Float64
     expected: Float64
@@ -92,11 +94,11 @@ def advance_personal(
     known = np.where(scored, population_logit, 0.0)
     logit = known + shift
     own_mean = state.mean_total / np.where(state.mean_weight > 0, state.mean_weight, 1.0)
-    deviation = np.where(state.mean_weight > 0, logit - own_mean, 0.0)
-    score = LEVEL_SHARE * logit + (1.0 - LEVEL_SHARE) * deviation
+    deviation = np.where(state.mean_weight > 0, known - own_mean, 0.0)
+    score = LEVEL_SHARE * known + (1.0 - LEVEL_SHARE) * deviation
 
     counted = scored & ~recovering
     state.expected += np.where(counted & (days_since_entry <= SILENCE_DAYS), logistic(known) / horizon_days, 0.0)
     state.mean_weight = np.where(counted, state.mean_weight * _OWN_MEAN_DECAY + 1.0, state.mean_weight)
-    state.mean_total = np.where(counted, state.mean_total * _OWN_MEAN_DECAY + logit, state.mean_total)
+    state.mean_total = np.where(counted, state.mean_total * _OWN_MEAN_DECAY + known, state.mean_total)
     return PersonalDay(shift, logit, score)

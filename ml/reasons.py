@@ -22,6 +22,7 @@ _MEMBERSHIP = np.array([[feature.reason == group for group in _GROUPS] for featu
 _Row = Callable[[str], float]
 # The value shown, and the least value at which the sentence "this raises the risk" is true in words.
 _VALUES: dict[str, tuple[Callable[[_Row], float], float]] = {
+    "several_signs_worse": (lambda row: 100.0 * row("worsening_chance"), 50.0),
     "peak_flow_below_usual": (lambda row: 100.0 * (1.0 - np.exp(row("peak_flow_fast_change"))), 1.0),
     "peak_flow_swing": (lambda row: 100.0 * (row("peak_flow_swing_usual") + row("peak_flow_swing_mid_change")), 5.0),
     "symptoms_above_usual": (lambda row: row("symptoms_fast_change"), 0.1),
@@ -31,16 +32,16 @@ _VALUES: dict[str, tuple[Callable[[_Row], float], float]] = {
     "controller_taken": (lambda row: 100.0 * row("controller_mid"), 0.0),
     "triggers_above_usual": (lambda row: row("triggers_fast_change"), 0.2),
     "diary_gap": (lambda row: row("days_since_entry"), 1.0),
-    "recent_attack": (lambda row: row("days_since_attack"), 1.0),
+    "frequent_worsenings": (lambda row: 100.0 * row("worsening_share"), 5.0),
     "usual_peak_flow": (lambda row: 100.0 * row("peak_flow_usual_of_best"), 1.0),
     "usual_symptoms": (lambda row: row("symptoms_usual"), 0.2),
     "usual_reliever": (lambda row: row("reliever_usual"), 0.2),
-    "severe_attacks": (lambda row: np.fmax(row("severe_attacks_last_year"), row("attacks_remembered")), 0.5),
+    "severe_attacks": (lambda row: row("severe_attacks_last_year"), 0.5),
     "treatment_step": (lambda row: row("treatment_step"), 1.0),
     "age": (lambda row: row("age_years"), 0.0),
 }
 # A doctor would not call these a cause to act on if they stand at their best.
-_MOST = {"controller_taken": 95.0, "recent_attack": 364.0, "usual_peak_flow": 97.0}
+_MOST = {"controller_taken": 95.0, "recent_attack": 365.0, "usual_peak_flow": 97.0}
 
 
 def grouped(contributions: Float64) -> Float64:
@@ -49,13 +50,17 @@ def grouped(contributions: Float64) -> Float64:
     return result
 
 
-def reasons_of(features: Float32, contributions: Float64, as_of: int) -> tuple[Reason, ...]:
+def reasons_of(
+    features: Float32, contributions: Float64, personal_shift: float, days_since_attack: int, as_of: int
+) -> tuple[Reason, ...]:
     """Up to three reasons that raise one patient's risk, the strongest first.
 
-    `features` is one row, `contributions` its shares in log-odds. A group whose natural value says the opposite or is
-    unknown is left out: a reason must be true as a sentence.
+    `features` is one row, `contributions` its shares in log-odds, `personal_shift` what the patient's own attacks add
+    to them. A group whose natural value says the opposite or is unknown is left out: a reason must be true as a
+    sentence.
     """
     shares = grouped(contributions[None, :])[0]
+    shares[_GROUPS.index("recent_attack")] = personal_shift
 
     def row(name: str) -> float:
         return float(features[COLUMN[name]])
@@ -68,7 +73,7 @@ def reasons_of(features: Float32, contributions: Float64, as_of: int) -> tuple[R
         if code == "season":
             value = float(date.fromordinal(as_of).month)
         else:
-            measure, least = _VALUES[code]
+            measure, least = _VALUES.get(code, (lambda _: float(days_since_attack), 1.0))
             value = float(measure(row))
             if not least <= value <= _MOST.get(code, np.inf):
                 continue

@@ -91,6 +91,8 @@ def score_split(data: StudyData, split: Split, plan: TrainingPlan, names: frozen
         (PLAIN_TREES, data.days.features, rows.features),
         (TODAY_ONLY, data.today, rows.today),
     ):
+        if name not in names:
+            continue
         booster = lightgbm.train(
             {"objective": "binary", "verbosity": -1, "num_threads": 1, "seed": plan.seed, "deterministic": True},
             lightgbm.Dataset(inputs, label=rows.label.astype(np.float32)),

@@ -23,7 +23,7 @@ from ml.evaluation.contenders import (
     rules_and_oracle,
     score_split,
 )
-from ml.evaluation.metrics import alarm_counts, auroc, calibration, net_benefit, within_patient_auroc
+from ml.evaluation.metrics import alarm_counts, alarms_at_budget, auroc, calibration, net_benefit, within_patient_auroc
 from ml.evaluation.splits import Scheme, splits
 from ml.evaluation.study_data import StudyData
 from ml.model import MAIN_HORIZON_DAYS, Model
@@ -40,8 +40,11 @@ ALL_CONTENDERS = frozenset({PRODUCT, POPULATION, LINEAR, PLAIN_TREES, TODAY_ONLY
 # Fewer attacks than this cannot tell a good model from a bad one; Riley's rule asks for hundreds to develop one.
 ATTACKS_TO_JUDGE = 50
 ATTACKS_TO_TRAIN = 20
-CURVE_DAYS = (7, 14, 30, 60, 120, 240, 366)
+# Around 7, 30, 90, 180 and 365 days of diary.
+CURVE_DAYS = (7, 14, 60, 120, 240, 366)
+CURVE_BUDGET = 0.25
 HOSPITAL_SETTLING_DAYS = 100
+HOSPITAL_UPDATE_DAYS = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,20 @@ def judge_model(data: StudyData, model: Model, seed: int) -> dict[str, Any]:
     return {"scheme": "model_as_it_is", "seed": seed, **figures(data, held, everywhere, seed)}
 
 
+def alarms_for_sensitivity(data: StudyData, score: Float64, alarm_mask: Bool, sensitivity: float) -> float:
+    """Fewest alarms per patient-month at which `score` foresees that share of attacks."""
+    usable = np.where(np.isfinite(score), score, -np.inf)
+    thresholds = np.sort(usable[alarm_mask])
+    low, high = 0, len(thresholds) - 1
+    while high - low > len(thresholds) // 2_000 + 1:
+        middle = (low + high) // 2
+        threshold = float(thresholds[middle])
+        found = alarm_counts(usable, alarm_mask, data.days.onset, threshold).figures(threshold)
+        low, high = (middle, high) if found.sensitivity >= sensitivity else (low, middle)
+    threshold = float(thresholds[low])
+    return alarm_counts(usable, alarm_mask, data.days.onset, threshold).figures(threshold).alarms_per_patient_month
+
+
 def figures(data: StudyData, held: dict[str, Held], tested: Bool, seed: int) -> dict[str, Any]:
     """Every figure of the contenders on the tested days."""
     judged, alarm_mask = data.judged & tested, data.alarm_days & tested
@@ -148,6 +165,17 @@ def figures(data: StudyData, held: dict[str, Held], tested: Bool, seed: int) -> 
             found["net_benefit"] = decision_curve(logistic(finite), label)
         found["alarms"] = alarm_table(data, scored.alarm_score, alarm_mask, rule_alarms, weights)
         contenders[name] = found
+    for name, found in contenders.items():
+        if name == PRODUCT:
+            found["alarms_for_sensitivity_of"] = {
+                count: alarms_for_sensitivity(
+                    data,
+                    held[name].alarm_score,
+                    alarm_mask,
+                    contenders[count.removeprefix("as_")]["alarms"][count]["sensitivity"],
+                )
+                for count in rule_alarms
+            }
     result: dict[str, Any] = {
         "patients": data.patients,
         "judged_days": int(judged.sum()),
@@ -157,7 +185,7 @@ def figures(data: StudyData, held: dict[str, Held], tested: Bool, seed: int) -> 
         "rule_alarms_per_patient_month": rule_alarms,
         "contenders": contenders,
         "action_plan_net_benefit": rule_decision_curve(data, judged),
-        "by_diary_days": diary_day_curve(data, held, judged, base),
+        "by_diary_days": diary_day_curve(data, held, judged, alarm_mask, base),
         "hospital_after_100_days": settled_hospitals(data, held, judged),
     }
     population = held[POPULATION].logit if POPULATION in held else None
@@ -229,11 +257,17 @@ def rule_decision_curve(data: StudyData, judged: Bool) -> dict[str, float]:
     return {str(threshold): net_benefit(flagged, label, threshold) for threshold in DECISION_THRESHOLDS}
 
 
-def diary_day_curve(data: StudyData, held: dict[str, Held], judged: Bool, base: float) -> list[dict[str, Any]]:
-    """What knowing the patient is worth as the diary grows: log loss and AUROC by the number of diary days."""
+def diary_day_curve(
+    data: StudyData, held: dict[str, Held], judged: Bool, alarm_mask: Bool, base: float
+) -> list[dict[str, Any]]:
+    """What knowing the patient is worth as the diary grows: log loss, AUROC and attacks foreseen by diary days.
+
+    `sensitivity` is that at `CURVE_BUDGET` alarms per patient-month within the same stretch of diary.
+    """
     curve = []
     for low, high in pairwise(CURVE_DAYS):
-        here = judged & (data.days.diary_days >= low) & (data.days.diary_days < high)
+        stretch = (data.days.diary_days >= low) & (data.days.diary_days < high)
+        here, alarms_here = judged & stretch, alarm_mask & stretch
         label = data.label[here]
         if not label.any() or label.all():
             continue
@@ -243,16 +277,21 @@ def diary_day_curve(data: StudyData, held: dict[str, Held], judged: Bool, base: 
             logit = held[name].logit if name in held else None
             if logit is not None:
                 values = logit[here]
-                row[name] = {"auroc": auroc(values, label), "log_loss_gain": base_loss - log_loss(values, label)}
+                score = np.where(np.isfinite(held[name].alarm_score), held[name].alarm_score, -np.inf)
+                row[name] = {
+                    "auroc": auroc(values, label),
+                    "log_loss_gain": base_loss - log_loss(values, label),
+                    "sensitivity": alarms_at_budget(score, alarms_here, data.days.onset, CURVE_BUDGET).sensitivity,
+                }
         curve.append(row)
     return curve
 
 
 def settled_hospitals(data: StudyData, held: dict[str, Held], judged: Bool) -> dict[str, dict[str, float]]:
-    """Observed over expected of each hospital from day 100 on, with a factor learned from its first 100 days only.
+    """Observed over expected of each hospital from day 100 on, its factor learned anew every four weeks from the past.
 
     `true_over_expected` uses the simulator's own chances instead of the attacks that happened, which frees it of their
-    chance; it is missing on real diaries.
+    chance; it is missing on real diaries. `factor` is the last one.
     """
     logit = held[POPULATION].logit if POPULATION in held else None
     if logit is None:
@@ -261,15 +300,22 @@ def settled_hospitals(data: StudyData, held: dict[str, Held], judged: Bool) -> d
     result: dict[str, dict[str, float]] = {}
     for code in np.unique(data.profiles.hospital[data.profiles.hospital >= 0]):
         here = judged & (data.profiles.hospital == code)
-        early, late = here & (offset < HOSPITAL_SETTLING_DAYS), here & (offset >= HOSPITAL_SETTLING_DAYS)
-        if not late.any():
+        happened = expected = truly = 0.0
+        factor = 1.0
+        for start in range(HOSPITAL_SETTLING_DAYS, len(judged), HOSPITAL_UPDATE_DAYS):
+            # Outcomes that were still open on the day of the update are not known yet.
+            past = here & (offset < start - MAIN_HORIZON_DAYS)
+            now = here & (offset >= start) & (offset < start + HOSPITAL_UPDATE_DAYS)
+            # Overlapping 7-day outcomes count each attack seven times.
+            observed, foreseen = data.label[past].sum() / 7, logistic(logit[past]).sum() / 7
+            factor = float(shrunk_factor(observed, foreseen, HOSPITAL_PRIOR_ATTACKS))
+            happened += data.label[now].sum()
+            expected += logistic(logit[now] + np.log(factor)).sum()
+            truly += 0.0 if data.oracle is None else data.oracle[now].sum()
+        if not expected:
             continue
-        # Overlapping 7-day outcomes count each attack seven times.
-        observed, expected = data.label[early].sum() / 7, logistic(logit[early]).sum() / 7
-        factor = float(shrunk_factor(observed, expected, HOSPITAL_PRIOR_ATTACKS))
-        settled = logistic(logit[late] + np.log(factor)).sum()
-        row = {"factor": factor, "observed_over_expected": float(data.label[late].sum() / settled)}
+        row = {"factor": factor, "observed_over_expected": float(happened / expected)}
         if data.oracle is not None:
-            row["true_over_expected"] = float(data.oracle[late].sum() / settled)
+            row["true_over_expected"] = float(truly / expected)
         result[str(code)] = row
     return result

@@ -1,8 +1,11 @@
 """Every daily feature: its name, which model layer sees it, the reason it belongs to, and which way risk may move.
 
 `fast` features say *when* (the last days against the patient's own baseline), `slow` ones say *who* (the baseline
-itself and the history). The two-layer form costs no accuracy and keeps the explanation clean. `risk_direction` is the
-monotone constraint of the trees: +1 risk may only rise with the feature, -1 only fall, 0 free.
+itself and the history); the trees see both, on top of a regression on the slow ones. `risk_direction` is their
+constraint: +1 risk may only rise with the feature, -1 only fall, 0 free.
+
+The patient's own attacks are left to the personal layer: as features they gain nothing beside it, and the days after an
+attack would all rank above the days before it (within-patient AUROC 0.61 instead of 0.66 on a simulated cohort).
 """
 
 from dataclasses import dataclass
@@ -47,12 +50,20 @@ FEATURES: tuple[Feature, ...] = (
     Feature("reliever_slope", "fast", "reliever_above_usual", 1),
     Feature("reliever_today_change", "fast", "reliever_above_usual", 1),
     Feature("reliever_fast", "fast", "reliever_above_usual", 1, log_scaled=True),
+    Feature("worsening_chance", "fast", "several_signs_worse", 1),
+    Feature("worsening_evidence", "fast", "several_signs_worse", 1),
+    Feature("worsening_evidence_mean", "fast", "several_signs_worse", 1),
+    Feature("worsening_days", "fast", "several_signs_worse", 0, log_scaled=True),
+    Feature("days_since_worsening", "fast", "several_signs_worse", 0, log_scaled=True),
+    Feature("peak_flow_from_calm", "fast", "peak_flow_below_usual", -1),
+    Feature("morning_peak_flow_from_calm", "fast", "peak_flow_below_usual", -1),
+    Feature("symptoms_from_calm", "fast", "symptoms_above_usual", 1),
+    Feature("reliever_from_calm", "fast", "reliever_above_usual", 1),
     Feature("controller_mid", "fast", "controller_taken", -1),
     Feature("controller_mid_change", "fast", "controller_taken", 0),
     Feature("triggers_fast_change", "fast", "triggers_above_usual", 1),
     Feature("entry_fast_change", "fast", "diary_gap", 0),
     Feature("days_since_entry", "fast", "diary_gap", 0, log_scaled=True),
-    Feature("days_since_attack", "fast", "recent_attack", -1, log_scaled=True),
     Feature("season_sine", "fast", "season", 0),
     Feature("season_cosine", "fast", "season", 0),
     Feature("half_season_sine", "fast", "season", 0),
@@ -68,7 +79,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("reliever_variability", "slow", "usual_reliever", 1, log_scaled=True),
     Feature("controller_usual", "slow", "controller_taken", 0),
     Feature("entry_usual", "slow", "diary_gap", 0),
-    Feature("attacks_remembered", "slow", "severe_attacks", 1),
+    Feature("worsening_share", "slow", "frequent_worsenings", 1),
+    Feature("worsening_starts", "slow", "frequent_worsenings", 1),
     Feature("severe_attacks_last_year", "slow", "severe_attacks", 1, log_scaled=True),
     Feature("treatment_step", "slow", "treatment_step", 0),
     Feature("age_years", "slow", "age", 0),

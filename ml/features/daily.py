@@ -17,12 +17,14 @@ from ml.features.filters import (
     Float64,
     advance,
 )
+from ml.features.worsening import EVENING, MORNING, RELIEVER, SYMPTOMS, share_of_days, starts_a_day
 
 DAYS_PER_YEAR = 365.2425
 # 1 January 2001 as a proleptic ordinal: the season needs no calendar, only the fraction of the tropical year.
 YEAR_ORIGIN = 730_486
 # Longer waits than a year say nothing more.
 LONGEST_WAIT_DAYS = 365.0
+LONGEST_WORSENING_WAIT_DAYS = 90.0
 CHILD_BELOW_YEARS = 18.0
 Z_LIMIT = 6.0
 
@@ -71,12 +73,21 @@ def features_of(state: FilterState, view: DayView, profiles: Profiles, day: NDAr
         for name in ("night_waking", "activity_limited"):
             put(f"{name}_fast_change", fast[SIGNAL[name]])
             put(f"{name}_mid_change", mid[SIGNAL[name]])
+        calm = view.worsening.change
+        put("worsening_chance", state.worsening.chance)
+        put("worsening_evidence", view.worsening.evidence)
+        put("worsening_evidence_mean", state.worsening.evidence_mean)
+        put("worsening_days", np.minimum(state.worsening.days_worse, LONGEST_WAIT_DAYS))
+        put("days_since_worsening", np.minimum(state.worsening.days_since, LONGEST_WORSENING_WAIT_DAYS))
+        put("peak_flow_from_calm", _mean_of_known(calm[MORNING], calm[EVENING]))
+        put("morning_peak_flow_from_calm", calm[MORNING])
+        put("symptoms_from_calm", calm[SYMPTOMS])
+        put("reliever_from_calm", calm[RELIEVER])
         put("controller_mid", view.means[MID, SIGNAL["controller"]])
         put("controller_mid_change", mid[SIGNAL["controller"]])
         put("triggers_fast_change", fast[SIGNAL["triggers"]])
         put("entry_fast_change", fast[SIGNAL["entry"]])
         put("days_since_entry", np.minimum(state.days_since_entry, LONGEST_WAIT_DAYS))
-        put("days_since_attack", np.minimum(state.days_since_onset, LONGEST_WAIT_DAYS))
 
         angle = 2.0 * np.pi * ((day - YEAR_ORIGIN) / DAYS_PER_YEAR)
         put("season_sine", np.sin(angle))
@@ -95,7 +106,8 @@ def features_of(state: FilterState, view: DayView, profiles: Profiles, day: NDAr
             put(f"{name}_variability", np.where(np.isnan(view.baseline[row]), np.nan, view.spread[row]))
         for name in ("night_waking", "activity_limited", "controller", "entry"):
             put(f"{name}_usual", view.baseline[SIGNAL[name]])
-    put("attacks_remembered", state.attacks_remembered)
+    put("worsening_share", share_of_days(state.worsening))
+    put("worsening_starts", starts_a_day(state.worsening))
     put("severe_attacks_last_year", profiles.severe_attacks_last_year)
     put("treatment_step", profiles.treatment_step)
     put("age_years", profiles.age_years)
@@ -110,13 +122,14 @@ class PatientDays:
     """Features of every patient-day from the first diary day on.
 
     Arrays are (days, patients), `features` (days, patients, features). `day` holds ordinals. `recovering` marks an
-    attack and the 14 days after it, `onset` its first day.
+    attack and the 14 days after it, `onset` its first day, `days_since_attack` counts from there (10**6: never).
     """
 
     features: NDArray[np.float32]
     day: NDArray[np.int32]
     diary_days: NDArray[np.int32]
     days_since_entry: NDArray[np.int32]
+    days_since_attack: NDArray[np.int32]
     recovering: NDArray[np.bool_]
     onset: NDArray[np.bool_]
     filters: FilterState
@@ -151,12 +164,13 @@ def patient_days(diaries: Diaries, profiles: Profiles, days: int | None = None) 
     grid = day_grid(diaries, patients, first, days)
     state = FilterState.empty(patients)
     features = np.empty((days, patients, len(FEATURES)), dtype=np.float32)
-    counts = np.empty((2, days, patients), dtype=np.int32)
+    counts = np.empty((3, days, patients), dtype=np.int32)
     flags = np.empty((2, days, patients), dtype=np.bool_)
     for offset in range(days):
         view = advance(state, grid[offset])
         features[offset] = features_of(state, view, profiles, first + offset).T
-        counts[:, offset] = state.diary_days, np.minimum(state.days_since_entry, 10**6)
+        counts[0, offset] = state.diary_days
+        counts[1:, offset] = np.minimum((state.days_since_entry, state.days_since_onset), 10**6)
         flags[:, offset] = view.recovering, view.onset
     day = (first + np.arange(days)[:, None]).astype(np.int32)
-    return PatientDays(features, day, counts[0], counts[1], flags[0], flags[1], state)
+    return PatientDays(features, day, counts[0], counts[1], counts[2], flags[0], flags[1], state)

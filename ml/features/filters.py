@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.contract import DIARY_RANGES, EVENT_COLUMNS, SIGNAL_COLUMNS
+from ml.features.worsening import RELIEVER, WorseningState, WorseningView, advance_worsening
 
 Float64 = NDArray[np.float64]
 
@@ -46,9 +47,8 @@ PRIOR_READINGS = 5.0
 
 # Days after the last severe day that still belong to the attack: neither onset nor baseline.
 RECOVERY_DAYS = 14
-ATTACK_MEMORY_HALF_LIFE_DAYS = 180.0
-ATTACK_MEMORY_DECAY = 0.5 ** (1.0 / ATTACK_MEMORY_HALF_LIFE_DAYS)
 
+_WORSENING_ROWS = [SIGNAL[name] for name in ("morning", "evening", "symptoms", "reliever")]
 _ENTRY_ROWS = [DIARY_COLUMNS.index(name) for name in SIGNAL_COLUMNS]
 _EVENT_ROWS = [DIARY_COLUMNS.index(name) for name in EVENT_COLUMNS]
 
@@ -68,9 +68,8 @@ class FilterState:
     days_since_entry: Float64
     days_since_severe: Float64
     days_since_onset: Float64
-    attacks_remembered: Float64
-    attacks: Float64
     best_log_peak_flow: Float64
+    worsening: WorseningState
 
     @classmethod
     def empty(cls, patients: int) -> Self:
@@ -84,9 +83,8 @@ class FilterState:
             days_since_entry=never.copy(),
             days_since_severe=never.copy(),
             days_since_onset=never.copy(),
-            attacks_remembered=np.zeros(patients),
-            attacks=np.zeros(patients),
             best_log_peak_flow=np.full(patients, -np.inf),
+            worsening=WorseningState.empty(patients),
         )
 
     def copy(self) -> Self:
@@ -103,6 +101,7 @@ class DayView:
     spread: Float64
     recovering: NDArray[np.bool_]
     onset: NDArray[np.bool_]
+    worsening: WorseningView
 
 
 def signals_of(columns: NDArray[np.float32]) -> Float64:
@@ -147,8 +146,6 @@ def advance(state: FilterState, columns: NDArray[np.float32]) -> DayView:
         state.days_since_severe = np.where(severe, 0.0, state.days_since_severe + 1.0)
         state.days_since_onset = np.where(onset, 0.0, state.days_since_onset + 1.0)
         recovering = state.days_since_severe <= RECOVERY_DAYS
-        state.attacks += onset
-        state.attacks_remembered = state.attacks_remembered * ATTACK_MEMORY_DECAY + onset
 
         observed = ~np.isnan(today)
         value = np.where(observed, today, 0.0)
@@ -168,4 +165,8 @@ def advance(state: FilterState, columns: NDArray[np.float32]) -> DayView:
         enough = state.weight[MID, : SIGNAL["swing"]] >= 4.0
         best = np.where(enough, means[MID, : SIGNAL["swing"]], -np.inf).max(axis=0)
         state.best_log_peak_flow = np.maximum(state.best_log_peak_flow, best)
-    return DayView(today, means, baseline, spread, recovering, onset)
+    readings = today[_WORSENING_ROWS]
+    readings[RELIEVER] = np.log1p(readings[RELIEVER])
+    night_waking, activity_limited = today[SIGNAL["night_waking"]], today[SIGNAL["activity_limited"]]
+    worsening = advance_worsening(state.worsening, readings, night_waking, activity_limited, recovering)
+    return DayView(today, means, baseline, spread, recovering, onset, worsening)

@@ -11,7 +11,7 @@ from ml.alarms import AMBER_BUDGET, RED_BUDGET
 from ml.contract import HORIZONS_DAYS, Diaries, Profiles
 from ml.evaluation.metrics import alarm_counts, alarms_at_budget, auroc
 from ml.evaluation.rules import action_plan_score, peak_flow_of_best
-from ml.features.catalogue import FAST_COLUMNS, FEATURES, SLOW_COLUMNS
+from ml.features.catalogue import FEATURES, SLOW_COLUMNS
 from ml.features.daily import patient_days
 from ml.model import MAIN_HORIZON_DAYS, Head, Model, Reference
 from ml.personal import hospital_shift
@@ -46,29 +46,42 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """How a model is fitted. `every_days` thins the days, of which neighbours say much the same."""
+    """How a model is fitted. `every_days` thins the days, of which neighbours say much the same.
+
+    Days before an attack are rare and say most: with `attack_every_days` they are thinned less, and every row counts
+    for the days that it stands for. `every_days` must be a multiple of it.
+    """
 
     seed: int = 1
     trees: int = 300
     folds: int = 2
     every_days: int = 4
+    attack_every_days: int | None = None
     horizons: tuple[int, ...] = HORIZONS_DAYS
     threshold_patients: int = 3000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingRows:
-    """Thinned patient-days: features (rows, features); patient and judged label of each row, by horizon."""
+    """Thinned patient-days: features (rows, features); patient and judged label of each row, by horizon.
+
+    `days` says how many days a row stands for; `evenly` marks the rows that are there whatever their outcome.
+    """
 
     features: NDArray[np.float32]
     patient: NDArray[np.int32]
+    days: NDArray[np.float64]
+    evenly: Bool
     judged: dict[int, Bool]
     label: dict[int, Bool]
 
 
 def training_rows(cohort: Cohort, plan: TrainingPlan) -> TrainingRows:
     """Features and outcomes of the days to learn from, made in chunks of patients."""
-    features, patient = [], []
+    features, patient, stands_for, evenly = [], [], [], []
+    attack_every = plan.attack_every_days or plan.every_days
+    if plan.every_days % attack_every:
+        raise ValueError(f"every_days ({plan.every_days}) must be a multiple of attack_every_days ({attack_every})")
     judged: dict[int, list[Bool]] = {horizon: [] for horizon in plan.horizons}
     label: dict[int, list[Bool]] = {horizon: [] for horizon in plan.horizons}
     patients = len(cohort.profiles)
@@ -78,10 +91,14 @@ def training_rows(cohort: Cohort, plan: TrainingPlan) -> TrainingRows:
         days = patient_days(part.diaries, part.profiles)
         followed = followed_days(part.diaries, len(members), part.last_day)
         offset = np.arange(len(days.day))[:, None]
-        kept = (offset + members) % plan.every_days == 0
+        even = (offset + members) % plan.every_days == 0
+        before_attack = onset_within(days.onset, max(plan.horizons))
+        kept = even | (before_attack & ((offset + members) % attack_every == 0))
         allowed = {horizon: judged_days(days, followed, horizon) & kept for horizon in plan.horizons}
         any_allowed = np.logical_or.reduce(list(allowed.values()))
         features.append(days.features[any_allowed])
+        stands_for.append(np.where(before_attack, attack_every, plan.every_days)[any_allowed].astype(np.float64))
+        evenly.append(even[any_allowed])
         patient.append(np.broadcast_to(members, kept.shape)[any_allowed].astype(np.int32))
         for horizon in plan.horizons:
             judged[horizon].append(allowed[horizon][any_allowed])
@@ -89,16 +106,22 @@ def training_rows(cohort: Cohort, plan: TrainingPlan) -> TrainingRows:
     return TrainingRows(
         features=np.concatenate(features),
         patient=np.concatenate(patient),
+        days=np.concatenate(stands_for),
+        evenly=np.concatenate(evenly),
         judged={horizon: np.concatenate(parts) for horizon, parts in judged.items()},
         label={horizon: np.concatenate(parts) for horizon, parts in label.items()},
     )
 
 
-def fit_head(features: NDArray[np.float32], label: Bool, plan: TrainingPlan) -> Head:
+def fit_head(
+    features: NDArray[np.float32], label: Bool, plan: TrainingPlan, weight: NDArray[np.float64] | None = None
+) -> Head:
     """One horizon's experts, not yet calibrated."""
-    rate = fit_linear(features, label, SLOW_COLUMNS)
-    trees = fit_trees(features, label, FAST_COLUMNS, rate.logit(features), plan.trees, plan.seed)
-    linear = fit_linear(features, label, range(len(FEATURES)))
+    rate = fit_linear(features, label, SLOW_COLUMNS, weight)
+    # On all columns, not only the fast ones: how much a bad day means depends on whose it is.
+    columns = range(len(FEATURES))
+    trees = fit_trees(features, label, columns, rate.logit(features), plan.trees, plan.seed, weight=weight)
+    linear = fit_linear(features, label, range(len(FEATURES)), weight)
     return Head(rate=rate, trees=trees, linear=linear, slope=1.0, intercept=0.0)
 
 
@@ -118,18 +141,28 @@ class FittedHead:
 
 
 def fit_calibrated_head(
-    features: NDArray[np.float32], label: Bool, row_fold: NDArray[np.intp], plan: TrainingPlan
+    features: NDArray[np.float32],
+    label: Bool,
+    row_fold: NDArray[np.intp],
+    plan: TrainingPlan,
+    days_a_row: NDArray[np.float64] | None = None,
 ) -> FittedHead:
-    """Fit on all rows, calibrate on predictions for folds of patients left out."""
+    """Fit on all rows, calibrate on predictions for folds of patients left out.
+
+    `days_a_row` is how many days each row stands for (default: all alike).
+    """
+    # The penalties of trees and regression are meant for rows of weight 1, so the rarest kind of row has that.
+    weight = None if days_a_row is None else days_a_row / days_a_row.min()
     raw, linear = np.empty(len(label)), np.empty(len(label))
     fold_heads = []
     for number in range(plan.folds):
         outside = row_fold == number
-        fold_heads.append(fit_head(features[~outside], label[~outside], plan))
+        inside = None if weight is None else weight[~outside]
+        fold_heads.append(fit_head(features[~outside], label[~outside], plan, inside))
         raw[outside] = fold_heads[-1].raw_logit(features[outside])
         linear[outside] = fold_heads[-1].linear.logit(features[outside])
-    slope, intercept = fit_calibration(raw, label)
-    head = fit_head(features, label, plan)
+    slope, intercept = fit_calibration(raw, label, weight)
+    head = fit_head(features, label, plan, weight)
     return FittedHead(
         head=replace(head, slope=slope, intercept=intercept),
         first_fold_head=replace(fold_heads[0], slope=slope, intercept=intercept),
@@ -151,28 +184,36 @@ def train(cohort: Cohort, plan: TrainingPlan, card: dict[str, Any], say: Say = l
     for horizon in plan.horizons:
         judged = rows.judged[horizon]
         features, label, patient = rows.features[judged], rows.label[horizon][judged], rows.patient[judged]
-        fitted = fit_calibrated_head(features, label, fold[patient], plan)
+        fitted = fit_calibrated_head(features, label, fold[patient], plan, rows.days[judged])
         heads[horizon] = fitted.head
-        base_rate = float(label.mean())
-        base_logit = np.full(len(label), np.log(base_rate / (1 - base_rate)))
-        metrics[str(horizon)] = {
-            "days": len(label),
-            "positive_days": int(label.sum()),
-            "log_loss": log_loss(fitted.held_out_logit, label),
-            "log_loss_of_base_rate": log_loss(base_logit, label),
-            "auroc": auroc(fitted.held_out_logit, label),
-            "auroc_logistic_regression": auroc(fitted.held_out_linear, label),
-        }
+        metrics[str(horizon)] = _held_out_figures(fitted, label, rows.evenly[judged])
         say(f"{horizon}-day head: {metrics[str(horizon)]}")
         if horizon == MAIN_HORIZON_DAYS:
             hospital = cohort.profiles.hospital[patient]
-            factors = hospital_factors(fitted.held_out_logit, label, hospital, horizon, plan.every_days)
+            factors = hospital_factors(fitted.held_out_logit, label, hospital, horizon, rows.days[judged])
             threshold_head = fitted.first_fold_head
     unseen = cohort.chosen(np.flatnonzero(fold == 0)[: plan.threshold_patients])
     amber, red, alarms = alarm_thresholds(unseen, threshold_head, factors)
     say(f"alarm thresholds {amber:.3f} and {red:.3f}")
     found = {"held_out": metrics, "held_out_alarms": alarms}
-    return Model(heads, factors, amber, red, dict(card) | found, _reference(rows.features))
+    return Model(heads, factors, amber, red, dict(card) | found, _reference(rows.features[rows.evenly]))
+
+
+def _held_out_figures(fitted: FittedHead, label: Bool, evenly: Bool) -> dict[str, float]:
+    """How good the predictions for patients left out were, on days thinned without regard to the outcome."""
+    logit, linear, outcome = fitted.held_out_logit[evenly], fitted.held_out_linear[evenly], label[evenly]
+    base_rate = float(outcome.mean())
+    base_logit = np.full(len(outcome), np.log(base_rate / (1 - base_rate)))
+    return {
+        "days_learned_from": len(label),
+        "positive_days_learned_from": int(label.sum()),
+        "days": len(outcome),
+        "positive_days": int(outcome.sum()),
+        "log_loss": log_loss(logit, outcome),
+        "log_loss_of_base_rate": log_loss(base_logit, outcome),
+        "auroc": auroc(logit, outcome),
+        "auroc_logistic_regression": auroc(linear, outcome),
+    }
 
 
 def bin_shares(values: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np.float64]:
