@@ -15,7 +15,7 @@ from mobile_app.device.wall_clock import instant_of
 from mobile_app.state.diary_form import inhaler_use
 from mobile_app.state.open_diary import OpenDiary
 from mobile_app.state.reminders_diary import LOOKED_BACK_DAYS, RemindedDiary, answer_id, done_at
-from mobile_app.state.reminders_notes import after, came_back, may_come, waited
+from mobile_app.state.reminders_notes import after, came_back, fresh_row, may_come, waited
 from mobile_app.state.reminders_schedule import (
     HORIZON_DAYS,
     PENDING_AT_MOST,
@@ -58,6 +58,7 @@ class _Look:
     to_arm: list[Alarm] = field(default_factory=list)
     to_cancel: list[str] = field(default_factory=list)
     recorded: bool = False
+    changed: bool = False
 
 
 class ReminderKeeper:
@@ -121,7 +122,8 @@ class ReminderKeeper:
                 self._diary.changed()
         finally:
             self._looking = False
-        self.on_change()
+        if look.changed:
+            self.on_change()
 
     def schedule(self) -> Schedule:
         """What occurrences derive from now."""
@@ -207,7 +209,7 @@ class ReminderKeeper:
             return row
         for planned in self.planned([local_date]):
             if planned.key == key:
-                return self._fresh(planned, ZoneInfo(self._diary.clock.time_zone()), self._diary.clock.now())
+                return fresh_row(planned, ZoneInfo(self._diary.clock.time_zone()), self._diary.clock.now())
         raise NoSuchReminder(f"{key} on {local_date}")
 
     def _whose(self) -> str:
@@ -244,11 +246,6 @@ class ReminderKeeper:
 
     def _concerns(self, note: AlarmNote) -> bool:
         return note.event == "received" or self._identity(note.id) is not None
-
-    @staticmethod
-    def _fresh(planned: Occurrence, zone: ZoneInfo, now: datetime) -> KeptOccurrence:
-        due_at = instant_of(planned.wall, zone)
-        return KeptOccurrence(planned.key, planned.local_date, planned.wall, due_at, zone.key, "armed", now)
 
     # One look
 
@@ -307,6 +304,7 @@ class ReminderKeeper:
 
     def _put(self, look: _Look, row: KeptOccurrence) -> None:
         look.rows[row.identity] = self.ledger.put(row)
+        look.changed = True
 
     def _write_down(self, look: _Look, note: AlarmNote) -> None:
         """A note of the system, once or again: hearing it twice changes nothing."""
@@ -320,7 +318,7 @@ class ReminderKeeper:
         if row is None:
             planned = look.planned.get(identity)
             wall = planned.wall if planned else note.at.astimezone(look.zone).replace(tzinfo=None, second=0)
-            row = self._fresh(Occurrence(*identity, wall), look.zone, note.at)
+            row = fresh_row(Occurrence(*identity, wall), look.zone, note.at)
         if note.event == "pushed" and waited(row):
             look.to_cancel.append(self._alarm_id(row.id))
         if note.event == "taken" and is_dose(row.key) and row.state != "acted" and row.identity not in look.done:
@@ -342,7 +340,7 @@ class ReminderKeeper:
             # Due since the last look and never armed: a phone that was off for longer than it can plan ahead.
             if looked_at is None or identity in look.rows or identity[1] > look.today:
                 continue
-            fresh = self._fresh(planned, look.zone, look.now)
+            fresh = fresh_row(planned, look.zone, look.now)
             if looked_at < fresh.due_at <= look.now and (signed_at is None or signed_at < fresh.due_at):
                 self._put(look, fresh)
         for row in list(look.rows.values()):
@@ -419,7 +417,7 @@ class ReminderKeeper:
     def _arm(self, look: _Look, row: KeptOccurrence | None, planned: Occurrence) -> None:
         is_new = row is None or row.state != "armed" or row.wall != planned.wall
         if row is None or is_new:
-            fresh = replace(self._fresh(planned, look.zone, look.now), words=look.words)
+            fresh = replace(fresh_row(planned, look.zone, look.now), words=look.words)
             self._put(look, fresh if row is None else replace(fresh, revision=row.revision, fired_at=row.fired_at))
             row = look.rows[planned.key, planned.local_date]
         alarm_id = self._alarm_id(row.id)

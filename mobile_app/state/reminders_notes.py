@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from mobile_app.data.ledger import KeptOccurrence
 from mobile_app.device.ports import SNOOZES_AT_MOST, AlarmNote
+from mobile_app.device.wall_clock import instant_of
+from mobile_app.state.reminders_schedule import Occurrence
 from mobile_app.state.reminders_words import is_dose
 
 CAUSES = {
@@ -18,6 +21,12 @@ CAUSES = {
 
 # A turned clock or a flight may bring the time of these back.
 _COMES_BACK = ("clock_changed", "zone_changed")
+
+
+def fresh_row(planned: Occurrence, zone: ZoneInfo, now: datetime) -> KeptOccurrence:
+    """A planned occurrence as it is first kept: armed, due on the wall of that zone."""
+    due_at = instant_of(planned.wall, zone)
+    return KeptOccurrence(planned.key, planned.local_date, planned.wall, due_at, zone.key, "armed", now)
 
 
 def waited(row: KeptOccurrence) -> bool:
