@@ -62,7 +62,7 @@ def accept(
     )
     if exchange is None:
         raise AccessTokenInvalid
-    if sent.entries and not exchange.care_consent:
+    if (sent.entries or sent.occurrences) and not exchange.care_consent:
         raise ConsentWithdrawn
     circumstances = Circumstances(
         now=now,

@@ -17,9 +17,13 @@ PHONES, DAYS, SEED = 1000, 60, 20261121
 TOWNS = 2
 
 
-def simulate(url: str, *, phones: int, days: int, seed: int) -> Verdicts:
-    """Everything that happens, and two quiet days after it in which all that is still open is judged."""
-    world = World(url, START)
+# A worker's real round is every five seconds; a rarer one only makes its pushes later.
+ROUND = timedelta(minutes=15)
+
+
+def simulate(url: str, *, phones: int, days: int, seed: int, every: timedelta = ROUND) -> Verdicts:
+    """Everything that happens, and a last day on which whoever has a phone opens Soom."""
+    world = World(url, START, every)
     lives = Lives(world, days=days, seed=seed)
     try:
         lives.add(phones)

@@ -29,7 +29,6 @@ from mobile_app.device.ports import Alarm
 from tests.factories import clinic
 from tests.phone.reminders.simulated_phone import Android, PhoneClock, SimulatedPhone
 
-ROUND = timedelta(minutes=15)
 Action = Callable[["Resident"], None]
 
 
@@ -144,10 +143,11 @@ class Resident:
 
 
 class World:
-    """The server's worker goes round every quarter of an hour; people and phones act at their own minutes."""
+    """The server's worker goes its round `every` so often; people and phones act at their own minutes."""
 
-    def __init__(self, url: str, start: datetime) -> None:
+    def __init__(self, url: str, start: datetime, every: timedelta) -> None:
         self.now = start
+        self._every = every
         self.engine = _unhurried(url)
         self.new_session: NewSession = session_maker(self.engine)
         self.residents: list[Resident] = []
@@ -198,7 +198,7 @@ class World:
     def walk_to(self, until: datetime) -> None:
         """Time passes for everybody."""
         while self.now < until:
-            self.now = min(self.now + ROUND, until)
+            self.now = min(self.now + self._every, until)
             while self._events and self._events[0][0] <= self.now:
                 when, _, resident, action = heapq.heappop(self._events)
                 resident.phone.walk_to(max(when, resident.phone.clock.true_now))

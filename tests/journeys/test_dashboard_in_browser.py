@@ -88,6 +88,7 @@ def paths(site: Site) -> dict[str, str]:
         "treatment": f"{patient}/treatment?edit=1",
         "profile": f"{patient}/profile",
         "hand-overs": "/hand-overs",
+        "contacts": "/contacts",
         "not-found": "/patients/00000000-0000-0000-0000-000000000007",
         "new-patient": "/patients/new",
         "nobody-found": "/patients?search=nobody",

@@ -1,5 +1,7 @@
 """Twenty phones for ten days, worse than life: what people truly saw against both ledgers."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.evidence.reminders_simulation import simulate
@@ -7,7 +9,7 @@ from tests.evidence.reminders_simulation import simulate
 
 @pytest.mark.timeout(600)
 def test_every_reminder_of_twenty_troubled_phones_is_accounted_for_and_none_comes_twice(own_database: str) -> None:
-    found = simulate(own_database, phones=20, days=10, seed=3)
+    found = simulate(own_database, phones=20, days=10, seed=3, every=timedelta(minutes=30))
     assert found.unaccounted == []
     assert found.doubled == []
     assert found.untrue == []
