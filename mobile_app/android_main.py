@@ -15,6 +15,7 @@ def main() -> None:
         AndroidTelephone,
         java_class,
     )
+    from mobile_app.device.android_downloads import AndroidDownloads
     from mobile_app.device.android_links import AndroidLinks
     from mobile_app.device.android_notices import AndroidAlarms, AndroidNotifier, AndroidOwner
     from mobile_app.device.machine import Device
@@ -30,6 +31,7 @@ def main() -> None:
         "Android",
         owner=AndroidOwner(),
         links=AndroidLinks(),
+        shelf=AndroidDownloads(),
         maker=str(java_class("android.os.Build").MANUFACTURER).lower(),
         alarms=AndroidAlarms(),
         notifier=AndroidNotifier(),

@@ -215,13 +215,8 @@ class SoomApp(MDApp):
             self._skip_enrolment()
 
     def _my_data(self) -> Page:
-        return MyDataScreen(
-            Export(self.diary, self._folder / "export"),
-            self.diary,
-            self._delete_everything,
-            self.wording,
-            self._shown_frame,
-        )
+        export, shelf = Export(self.diary, self._folder / "export"), self._device.shelf
+        return MyDataScreen(export, shelf, self.diary, self._delete_everything, self.wording, self._shown_frame)
 
     def _delete_everything(self) -> None:
         path = self.diary.database.path

@@ -1,6 +1,7 @@
-"""What a machine may lack: nobody to ask for a finger, no links that open Soom."""
+"""What a machine may lack: nobody to ask for a finger, no links that open Soom, no shelf but its own folder."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 
 class NobodyToAsk:
@@ -21,3 +22,11 @@ class NoLinks:
     def opened(self) -> str | None:
         """Never any."""
         return None
+
+
+class OwnFolder:
+    """On a desk files are found where they were written."""
+
+    def put(self, file: Path, kind: str) -> str:
+        """Leaves it there."""
+        return str(file)

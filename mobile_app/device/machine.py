@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from mobile_app.device.absent import NobodyToAsk, NoLinks
-from mobile_app.device.ports import Alarms, Clock, KeyStore, Links, Notifier, Owner, Reliability, Telephone
+from mobile_app.device.absent import NobodyToAsk, NoLinks, OwnFolder
+from mobile_app.device.ports import Alarms, Clock, KeyStore, Links, Notifier, Owner, Reliability, Shelf, Telephone
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +20,6 @@ class Device:
     owner: Owner = field(default_factory=NobodyToAsk)
     links: Links = field(default_factory=NoLinks)
     maker: str = ""
+    shelf: Shelf = field(default_factory=OwnFolder)
     alarms: Alarms | None = None
     notifier: Notifier | None = None

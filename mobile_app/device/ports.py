@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 
@@ -173,4 +174,12 @@ class Links(Protocol):
 
     def opened(self) -> str | None:
         """The link that brought us here, once; then None."""
+        ...
+
+
+class Shelf(Protocol):
+    """Where files go that the person takes along."""
+
+    def put(self, file: Path, kind: str) -> str:
+        """Puts a file of a MIME type where other apps find it, and says where that is."""
         ...

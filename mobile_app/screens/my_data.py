@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mobile_app.data.credentials import Credentials
+from mobile_app.device.ports import Shelf
 from mobile_app.locales import Wording
 from mobile_app.screens.frame import Frame
 from mobile_app.state.export import Export
@@ -12,6 +13,7 @@ from mobile_app.widgets.press import PushButton, RowLink
 from mobile_app.widgets.surface import Card, Notice, Page
 from mobile_app.widgets.text import Words
 
+_KINDS = {".pdf": "application/pdf", ".csv": "text/csv"}
 _WAYS = (
     ("consents", "handshake-outline"),
     ("who_saw", "eye-outline"),
@@ -26,6 +28,7 @@ class MyDataScreen(Page):
     def __init__(
         self,
         export: Export,
+        shelf: Shelf,
         diary: OpenDiary,
         delete_everything: Callable[[], None],
         wording: Wording,
@@ -33,6 +36,7 @@ class MyDataScreen(Page):
     ) -> None:
         super().__init__(title=wording.say("my_data.title"))
         self._export = export
+        self._shelf = shelf
         self._delete_everything = delete_everything
         self.wording = wording
         self.frame = frame
@@ -81,7 +85,8 @@ class MyDataScreen(Page):
         return file
 
     def _written(self, file: Path) -> None:
-        self._where.text = self.wording.say("my_data.written", file=str(file))
+        place = self._shelf.put(file, _KINDS[file.suffix])
+        self._where.text = self.wording.say("my_data.written", file=place)
 
     def _ask_once(self) -> None:
         self._delete.clear_widgets()

@@ -3,14 +3,23 @@
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from mobile_app.device.android_downloads import AndroidDownloads
 from mobile_app.device.android_links import AndroidLinks
 from mobile_app.device.android_notices import AndroidAlarms, AndroidNotifier
-from mobile_app.device.ports import Alarm, Alarms, Links, Notifier
+from mobile_app.device.ports import Alarm, Alarms, Links, Notifier, Shelf
+
+
+class Columns(dict[str, str]):
+    """android.content.ContentValues."""
+
+    def put(self, name: str, content: str) -> None:
+        self[name] = content
 
 
 class Java:
@@ -30,8 +39,19 @@ class Java:
         self.intent = SimpleNamespace(
             getStringExtra=lambda name: self.extras.get(name), getDataString=lambda: self.link
         )
+        self.android, self.shared = 35, Path()
+        self.downloads: list[tuple[dict[str, str], bytes, str]] = []
         self.window = SimpleNamespace(
-            getIntent=lambda: self.intent, requestPermissions=lambda names, code: self.asked.extend(names)
+            getContentResolver=lambda: SimpleNamespace(insert=lambda _, row: row, openOutputStream=self._stream),
+            getExternalFilesDir=lambda _: SimpleNamespace(getAbsolutePath=lambda: str(self.shared)),
+            getIntent=lambda: self.intent,
+            requestPermissions=lambda names, code: self.asked.extend(names),
+        )
+
+    def _stream(self, row: dict[str, str]) -> Any:
+        written: list[bytes] = []
+        return SimpleNamespace(
+            write=written.append, close=lambda: self.downloads.append((dict(row), b"".join(written), "closed"))
         )
 
     def _settle(self, notes: list[str]) -> None:
@@ -40,7 +60,9 @@ class Java:
     def autoclass(self, name: str) -> Any:
         return {
             "org.kivy.android.PythonActivity": SimpleNamespace(mActivity=self.window),
-            "android.os.Build$VERSION": SimpleNamespace(SDK_INT=35),
+            "android.os.Build$VERSION": SimpleNamespace(SDK_INT=self.android),
+            "android.content.ContentValues": Columns,
+            "android.provider.MediaStore$Downloads": SimpleNamespace(EXTERNAL_CONTENT_URI="downloads"),
             "org.soom.phone.Alarms": SimpleNamespace(
                 arm=lambda _, alarm_id, *rest: self.armed.update({alarm_id: rest}) or True,
                 cancel=lambda _, alarm_id: self.armed.pop(alarm_id, None),
@@ -158,3 +180,19 @@ def test_a_link_is_told_once_whether_soom_was_closed_or_open(java: Java) -> None
     java.link = "soom://enrol?code=AAAA-CCCC&server=https://soom.hospital.example"
     java.listeners[-1](java.intent)
     assert links.opened() == java.link
+
+
+@pytest.mark.parametrize(("android", "place"), [(35, "Download/Soom/soom.pdf"), (28, "{shared}/soom.pdf")])
+def test_a_file_for_the_person_leaves_the_closed_folder(java: Java, tmp_path: Path, android: int, place: str) -> None:
+    java.android, java.shared = android, tmp_path / "shared"
+    java.shared.mkdir()
+    file = tmp_path / "soom.pdf"
+    file.write_bytes(b"%PDF")
+    shelf: Shelf = AndroidDownloads()
+    assert shelf.put(file, "application/pdf") == place.format(shared=java.shared)
+    assert not file.exists(), "no second copy stays behind"
+    if android >= 29:
+        described = {"_display_name": "soom.pdf", "mime_type": "application/pdf", "relative_path": "Download/Soom"}
+        assert java.downloads == [(described, b"%PDF", "closed")]
+    else:
+        assert (java.shared / "soom.pdf").read_bytes() == b"%PDF"
