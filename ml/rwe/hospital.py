@@ -1,7 +1,9 @@
 """One hospital's part of a study: everything that sees a patient happens here, and what leaves is aggregates.
 
 Two documents leave, as plain JSON: the diagnostics, blind to how the outcome fell on the arms, and after opening the
-results: log-likelihood profiles, counts without small cells, and thinned curves.
+results: log-likelihood profiles, counts without small cells, and thinned curves. A profile lets its reader work out
+roughly how many events each arm had; a coordinator who must not know that adds profiles up under masks
+(`ml/federated/masking.py`), for pooling needs their sum alone.
 """
 
 from dataclasses import dataclass, field
