@@ -28,6 +28,7 @@ from backend.core.settings import Settings
 from backend.demonstration import run as demonstration
 from backend.interchange.exporting import patients_of, write_bundle
 from backend.interchange.importing import import_resources, read_bundle
+from backend.operations import cli as operations
 from backend.patients.tables import Patient
 from backend.research import cli as research
 from backend.worker import run_worker
@@ -41,6 +42,8 @@ export_app = typer.Typer(no_args_is_help=True, help="Give data to other systems.
 app.add_typer(export_app, name="export")
 export_app.command("omop")(research.export_omop)
 export_app.command("cohort")(research.export_cohort)
+export_app.command("training")(operations.export_training)
+app.add_typer(operations.model_app, name="model")
 app.add_typer(research.study_app, name="study")
 app.add_typer(research.omop_app, name="omop")
 screen = Console(stderr=True)

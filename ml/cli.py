@@ -51,7 +51,7 @@ def train(
 ) -> None:
     """Train, or refit, a model. The same options on the same machine give the same files, byte for byte."""
     from ml.model import save_model
-    from ml.training.cohort_file import CohortFileRefused, read_cohort_file
+    from ml.training.cohort_file import CohortFileRefused, read_cohort_file, read_hospitals
     from ml.training.fit import TrainingPlan
     from ml.training.fit import train as fit
     from ml.training.simulated import simulated_cohort
@@ -68,6 +68,7 @@ def train(
         else:
             cohort = read_cohort_file(cohort_file)
             card["data"] = {"source": cohort_file.name, "seed": seed, "patients": len(cohort.profiles)}
+            card["hospitals"] = read_hospitals(cohort_file)
         plan = TrainingPlan(seed=seed, trees=trees, every_days=every_days, attack_every_days=attack_every_days)
         card["plan"] = asdict(plan)
         save_model(fit(cohort, plan, card, say=typer.echo), folder)

@@ -112,7 +112,7 @@ class RiskForecaster:
         if [day.patient_id for day in days] != list(columns.patient_ids):
             raise ValueError("the days to forecast are not of the patients whose diaries were read")
         as_of = np.array([day.as_of.toordinal() for day in days], dtype=np.int32)
-        profiles = _profiles(columns, days, self.hospital_codes)
+        profiles = profiles_of(columns, days, self.hospital_codes)
         return [_kept(forecast) for forecast in self._model.forecast(columns.diaries, profiles, as_of)]
 
 
@@ -189,7 +189,8 @@ def read_diaries(session: Session, patient_ids: Sequence[UUID]) -> DiaryColumns:
     return DiaryColumns(ids, diaries, profiles)
 
 
-def _profiles(columns: DiaryColumns, days: Sequence[PatientDay], hospital_codes: Mapping[str, int]) -> Profiles:
+def profiles_of(columns: DiaryColumns, days: Sequence[PatientDay], hospital_codes: Mapping[str, int]) -> Profiles:
+    """One profile for each of `days`; `hospital_codes` by the hospital's id, -1 for any other."""
     rows = [columns.profiles[day.patient_id] for day in days]
     ages = [
         None if row.born_on is None else (day.as_of - row.born_on).days / 365.25

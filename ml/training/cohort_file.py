@@ -1,6 +1,8 @@
 """A cohort in one compressed file of arrays: how diaries from a server's database, or anywhere, reach `soom-ml`."""
 
+import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,11 +16,22 @@ class CohortFileRefused(ValueError):
     """The file is not a cohort; the message says why."""
 
 
-def write_cohort(cohort: Cohort, file: Path) -> None:
-    """Write a `.npz` of the columns of `Diaries` and `Profiles` under `diaries.` and `profiles.`, and `last_day`."""
+def write_cohort(cohort: Cohort, file: Path, hospitals: Mapping[str, int] | None = None) -> None:
+    """Write a `.npz` of the columns of `Diaries` and `Profiles` under `diaries.` and `profiles.`, and `last_day`.
+
+    `hospitals` names the hospital codes of the profiles, for who must find their own hospital in a model again.
+    """
     columns = {f"diaries.{field.name}": getattr(cohort.diaries, field.name) for field in fields(Diaries)}
     columns |= {f"profiles.{field.name}": getattr(cohort.profiles, field.name) for field in fields(Profiles)}
+    columns["hospitals"] = np.array(json.dumps(hospitals or {}))
     np.savez_compressed(file, last_day=cohort.last_day, **columns)
+
+
+def read_hospitals(file: Path) -> dict[str, int]:
+    """The names of hospital codes that a cohort file holds, by name; empty where it names none."""
+    with np.load(file, allow_pickle=False) as stored:
+        named = json.loads(str(stored["hospitals"])) if "hospitals" in stored else {}
+    return {str(name): int(code) for name, code in named.items()}
 
 
 def read_cohort_file(file: Path) -> Cohort:
