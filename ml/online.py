@@ -87,25 +87,24 @@ class PatientOnline:
             known = self._checkpoints[at - 1].copy()
         else:
             known = _Remembered(self._days[0] - 1, FilterState.empty(1), PersonalState.empty(1))
-        shift = alarm_score = np.zeros(1)
+        population = shift = alarm_score = np.zeros(1)
         features = np.empty((0, len(FEATURES)), dtype=np.float32)
         newest = self._checkpoints[-1].day if self._checkpoints else known.day
         for day in range(known.day + 1, as_of + 1):
             view = self._advance_filters(known, day)
             features = features_of(known.filters, view, self._profile, np.array([day])).T.astype(np.float32)
-            shift, alarm_score = self._advance_personal(known, view, features)
-            # The day before today is always worth keeping: tomorrow starts there, and today may still be corrected.
-            if day > newest and (day % CHECKPOINT_DAYS == 0 or day == as_of - 1):
+            population, shift, alarm_score = self._advance_personal(known, view, features)
+            # Tomorrow starts from today, and from the day before where today is corrected.
+            if day > newest and (day % CHECKPOINT_DAYS == 0 or day >= as_of - 1):
                 self._keep(known)
         diary_days = int(known.filters.diary_days[0])
         if diary_days < DIARY_DAYS_NEEDED:
             return OnlineForecast(as_of, diary_days, None, None, features[0])
-        chances = np.maximum.accumulate(
-            [
-                float(logistic(self._model.heads[horizon].logit(features) + self._site_shift + shift)[0])
-                for horizon in HORIZONS_DAYS
-            ]
-        )
+        logits = [
+            population if horizon == MAIN_HORIZON_DAYS else self._population_logit(horizon, features)
+            for horizon in HORIZONS_DAYS
+        ]
+        chances = np.maximum.accumulate([float(logistic(logit + shift)[0]) for logit in logits])
         probability = dict(zip(HORIZONS_DAYS, chances.tolist(), strict=True))
         return OnlineForecast(as_of, diary_days, probability, float(alarm_score[0]), features[0])
 
@@ -117,11 +116,9 @@ class PatientOnline:
 
     def _advance_personal(
         self, known: _Remembered, view: DayView, features: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         scored = known.filters.diary_days >= DIARY_DAYS_NEEDED
-        population = np.full(1, np.nan)
-        if scored[0]:
-            population = self._model.heads[MAIN_HORIZON_DAYS].logit(features) + self._site_shift
+        population = self._population_logit(MAIN_HORIZON_DAYS, features) if scored[0] else np.full(1, np.nan)
         result = advance_personal(
             known.personal,
             population,
@@ -131,10 +128,12 @@ class PatientOnline:
             scored=scored,
             days_since_entry=np.minimum(known.filters.days_since_entry, 10**6).astype(np.int32),
         )
-        return result.shift, result.alarm_score
+        return population, result.shift, result.alarm_score
+
+    def _population_logit(self, horizon: int, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self._model.heads[horizon].logit(features) + self._site_shift
 
     def _keep(self, known: _Remembered) -> None:
-        """Add a checkpoint; of the last ones only the monthly ones stay."""
-        if self._checkpoints and self._checkpoints[-1].day % CHECKPOINT_DAYS:
-            self._checkpoints.pop()
-        self._checkpoints.append(known.copy())
+        """Add a checkpoint; of those before the last only the monthly ones stay."""
+        monthly = [checkpoint for checkpoint in self._checkpoints[:-1] if checkpoint.day % CHECKPOINT_DAYS == 0]
+        self._checkpoints = [*monthly, *self._checkpoints[-1:], known.copy()]
