@@ -15,6 +15,7 @@ from backend.patients import tables as patients
 from backend.plans import tables as plans
 from backend.recommendations import tables as recommendations
 from backend.reminders import tables as reminders
+from backend.research import governance_tables as governance
 from backend.research import tables as research
 from backend.risk import tables as risk
 from backend.sharing import tables as sharing
@@ -26,6 +27,7 @@ TABLE_MODULES = (
     dashboard,
     diary,
     due,
+    governance,
     heartbeat,
     interchange,
     measurements,

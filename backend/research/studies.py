@@ -19,7 +19,7 @@ from backend.research.export import export_study
 from ml.omop import cohort
 from ml.omop.quality import FIELD_LIST, QualityReport, check_quality, read_field_list
 from ml.omop.source import OmopSource, OmopUnreadable
-from ml.rwe.protocol import Protocol, ProtocolRefused, read_protocol
+from ml.rwe.protocol import Protocol, ProtocolRefused, parse_protocol
 from ml.rwe.register import ProtocolChanged, RegisterBroken, ResultsRefused, StudyRegister
 from ml.rwe.run import run_study
 from ml.rwe.simulated_hospital import write_simulated_hospitals
@@ -69,7 +69,7 @@ def run(
 
     Raises StudyRefused. Copies of patients' rows live in a folder that is gone when this returns.
     """
-    protocol = _read(file)
+    protocol = read(file.name, file.read_bytes())
     register = StudyRegister(studies_folder / REGISTER_FILE)
     copies = studies_folder / f".{protocol.id}.copies"
     try:
@@ -125,12 +125,13 @@ def simulate(folder: Path, seed: int, patients: int) -> list[Path]:
     return write_simulated_hospitals(folder, seed, patients)
 
 
-def _read(file: Path) -> Protocol:
+def read(name: str, content: bytes) -> Protocol:
+    """The protocol in `content`, called `name` where it is refused. Raises StudyRefused, with every field at fault."""
     try:
-        return read_protocol(file)
+        return parse_protocol(content)
     except ProtocolRefused as refused:
         raise StudyRefused(
-            f"{file.name} is not a protocol that can be run; nothing was registered.",
+            f"{name} is not a protocol that can be run; nothing was registered.",
             fields=[FieldError(problem.field, problem.message) for problem in refused.problems],
         ) from refused
 
