@@ -86,7 +86,7 @@ class SoomApp(MDApp):
         self.wording = Wording(self._phone.setting("language", "en"))
         self._lock = Lock(self._phone, device.clock)
         self.frame: Frame | None = None
-        self._reminding = Reminding(device, self._phone, folder, self.wording, lambda: self.frame)
+        self._reminding = Reminding(device, self._phone, folder, self.wording, lambda: self.frame, self.request_sync)
         self._open(self._current_diary())
         self._stopped = False
 

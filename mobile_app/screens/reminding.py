@@ -22,11 +22,21 @@ _PAGES_WITH_REMINDERS = ("today", "reminders")
 
 
 class Reminding:
-    """Connects the watch over reminders with Kivy's clock and the frame. ``folder``: where a desk keeps its alarms."""
+    """Connects the watch over reminders with Kivy's clock and the frame.
+
+    folder: where a desk keeps its alarms. on_push: called when a push has come.
+    """
 
     def __init__(
-        self, device: Device, phone: PhoneDatabase, folder: Path, wording: Wording, frame: Callable[[], Frame | None]
+        self,
+        device: Device,
+        phone: PhoneDatabase,
+        folder: Path,
+        wording: Wording,
+        frame: Callable[[], Frame | None],
+        on_push: Callable[[], None],
     ) -> None:
+        self._on_push = on_push
         self._device = device
         self._wording = wording
         self._frame = frame
@@ -89,8 +99,9 @@ class Reminding:
         self._watch.keeper = None
 
     def _tick(self) -> None:
-        if self._watch.keeper is not None:
-            self._watch.tick((self._device.clock.time_zone(), self._watch.keeper.day()))
+        keeper = self._watch.keeper
+        if keeper is not None and self._watch.tick((self._device.clock.time_zone(), keeper.day())):
+            self._on_push()
 
     def _banner(self, alarm: Alarm) -> None:
         frame, keeper = self._frame(), self._watch.keeper

@@ -77,8 +77,9 @@ class ReminderWatch:
             self.keeper_of(diary_id, diary).look()
             diary.database.close()
 
-    def tick(self, clock_state: tuple[object, ...]) -> None:
-        """Every few seconds: what is due rings on a desk, and what the system noted meanwhile is written down.
+    def tick(self, clock_state: tuple[object, ...]) -> bool:
+        """Every few seconds: what is due rings on a desk, and what the system noted meanwhile is written down. True
+        when a push has come: the clinic has something to fetch.
 
         clock_state: zone and diary day; another one means that alarms may be due elsewhere.
         """
@@ -86,9 +87,11 @@ class ReminderWatch:
             self._alarms.ring_due()
         if self._notifier is not None:
             self.push_token = self._notifier.push_token()
-        if self.keeper is not None and (self._alarms.notes() or clock_state != self._seen):
+        notes = self._alarms.notes()
+        if self.keeper is not None and (notes or clock_state != self._seen):
             self._seen = clock_state
             self.keeper.look()
+        return any(note.event == "received" for note in notes)
 
     def tapped(self) -> str | None:
         """The page that a tapped notification leads to, once: ``reminders`` or ``today``."""

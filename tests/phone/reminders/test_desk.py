@@ -190,6 +190,14 @@ def test_a_tap_leads_to_the_reminder_or_to_today_and_counts_as_seen(family: Fami
     family.end()
 
 
+def test_a_push_that_came_is_told_to_whoever_fetches(family: Family) -> None:
+    assert not family.watch.tick(("Asia/Seoul",))
+    family.android.receive_push("6b1f7d0e-0000-4000-8000-000000000009", f"{MORNING}@2026-03-02")
+    assert family.watch.tick(("Asia/Seoul",))
+    assert not family.watch.tick(("Asia/Seoul",))
+    family.end()
+
+
 def test_channels_speak_the_language_and_permission_is_asked_only_where_it_is_wanting(family: Family) -> None:
     assert family.notices.channels == {name: Wording("ko").say(f"channel.{name}") for name in CHANNELS}
     assert family.watch.push_token == "address"
