@@ -2,7 +2,6 @@
 
 import json
 import random
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,6 @@ from backend.core.clock import utc_now
 from backend.core.database import connect, database_url
 from backend.core.errors import SoomError
 from backend.core.settings import Settings
-from backend.patients.tables import Purpose
 from backend.research import omop_database, studies
 from backend.research.export import export_study
 
@@ -88,41 +86,6 @@ def simulate(
         typer.echo(f"--hospital {made.name}={made}")
 
 
-def export_cohort(
-    file: Annotated[Path, typer.Argument(help="The cohort file to write (.npz).")],
-    omop: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="OMOP tables; default: our own patients.")
-    ] = None,
-) -> None:
-    """Write a cohort file for training that stays in the hospital: of OMOP tables, or of our patients who consent to
-    learning together."""
-    engine = None if omop else connect(database_url(Settings()))
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            if engine is not None:
-                omop = Path(scratch) / "own"
-                export_study(
-                    engine,
-                    "federated-learning",
-                    "Learning together with other hospitals",
-                    omop,
-                    now=utc_now(),
-                    random_source=random.SystemRandom(),
-                    # The season is a feature, and the file does not leave the hospital.
-                    dates_shifted=False,
-                    purpose=Purpose.FEDERATED_LEARNING,
-                )
-            patients, left_out = studies.write_cohort_file(omop or Path(scratch), file)
-    except SoomError as error:
-        raise stopped(error) from error
-    finally:
-        if engine is not None:
-            engine.dispose()
-    screen.print(f"{patients} patients in {file}.")
-    for sentence in left_out:
-        screen.print(sentence)
-
-
 def export_omop(
     study: Annotated[str, typer.Argument(help="Name of the study: small letters, digits, - and _.")],
     folder: Annotated[Path, typer.Argument(help="A new folder for the Parquet tables.")],
@@ -170,6 +133,21 @@ def check(
             screen.print(f"{one.kind}: {one.table}: {one.what}: {one.rows_failing} of {one.rows} rows fail")
     if not report.passed:
         raise typer.Exit(1)
+
+
+@omop_app.command("cohort")
+def cohort(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    file: Annotated[Path, typer.Argument(help="The cohort file to write (.npz), which stays in the hospital.")],
+) -> None:
+    """Turn OMOP tables of any origin into a cohort file for training; say what could not be read."""
+    try:
+        patients, left_out = studies.write_cohort_file(folder, file)
+    except SoomError as error:
+        raise stopped(error) from error
+    screen.print(f"{patients} patients in {file}.")
+    for sentence in left_out:
+        screen.print(sentence)
 
 
 @omop_app.command("load")

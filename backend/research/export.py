@@ -6,11 +6,12 @@ not at all. What a table is made of stands in `omop/<table>.sql`; what things ar
 
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pyarrow as pa
@@ -59,6 +60,7 @@ JOIN patient ON patient.id = patient_id
 JOIN consent USING (patient_id)
 LEFT JOIN entries USING (patient_id)
 WHERE study_id = %(study)s AND purpose = %(purpose)s AND withdrawn_at IS NULL AND born_on IS NOT NULL
+    AND patient_id = ANY(%(ids)s)
 """
 
 
@@ -99,24 +101,28 @@ def export_study(
     random_source: random.Random,
     dates_shifted: bool = True,
     purpose: Purpose = Purpose.RESEARCH,
+    hospital_ids: Sequence[UUID] | None = None,
+    detail: Mapping[str, str] | None = None,
 ) -> ExportReport:
-    """Write the tables of all patients who consent to `purpose` into `folder`, which must not exist yet.
+    """Write the tables of all patients (of these hospitals) who consent to `purpose` into `folder`, which must not
+    exist yet.
 
     Raises FolderTaken, NothingToExport, StudyDiffers, RowsRefused; then nothing is written. Each patient's audit trail
-    says that and for which study the data left.
+    says, with `detail`, that and for which study the data left.
     """
     if folder.exists():
         raise FolderTaken
     with Session(engine) as session:
         study = study_named(session, study_id, title, dates_shifted=dates_shifted, now=now)
-        consenting = consenting_patients(session, purpose)
+        consenting = consenting_patients(session, purpose, hospital_ids)
         assign(session, study, consenting, now=now, random_source=random_source)
         session.commit()
         unfinished = folder.with_name(folder.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         try:
-            report = _write_tables(session, study, purpose, unfinished, len(consenting), now)
+            used = {"study": study.id, "purpose": purpose.value} | dict(detail or {})
+            report = _write_tables(session, study, purpose, consenting, unfinished, used, now)
             unfinished.rename(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -124,14 +130,20 @@ def export_study(
 
 
 def _write_tables(
-    session: Session, study: Study, purpose: Purpose, folder: Path, consenting: int, now: datetime
+    session: Session,
+    study: Study,
+    purpose: Purpose,
+    consenting: Sequence[UUID],
+    folder: Path,
+    used: Mapping[str, str],
+    now: datetime,
 ) -> ExportReport:
     connection = session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     raw = connection.connection.driver_connection
     if not isinstance(raw, psycopg.Connection):
         raise TypeError("the export speaks to PostgreSQL through psycopg")
     with raw.cursor() as cursor:
-        cursor.execute(_PERSONS, {"study": study.id, "purpose": purpose.value})
+        cursor.execute(_PERSONS, {"study": study.id, "purpose": purpose.value, "ids": list(consenting)})
         cursor.execute("SELECT count(*), array_agg(patient_id) FROM export_person")
         found = cursor.fetchone()
         patients, patient_ids = found if found else (0, None)
@@ -161,10 +173,10 @@ def _write_tables(
         actor_id=None,
         action="research_export",
         patient_ids=patient_ids,
-        detail={"study": study.id},
+        detail=dict(used),
     )
     session.commit()
-    return ExportReport(study.id, patients, consenting - patients, rows, unmapped)
+    return ExportReport(study.id, patients, len(consenting) - patients, rows, unmapped)
 
 
 def _query(table: str) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from backend.core.errors import SoomError
-from backend.patients.tables import Consent, Purpose
+from backend.patients.tables import Consent, Patient, Purpose
 from backend.research.tables import LARGEST_SHIFT_DAYS, Study, StudyPatient
 
 LARGEST_PERSON_ID = 2_000_000_000
@@ -36,13 +36,16 @@ def study_named(session: Session, study_id: str, title: str, *, dates_shifted: b
     return study
 
 
-def consenting_patients(session: Session, purpose: Purpose) -> Sequence[UUID]:
-    """Patients whose consent to `purpose` stands."""
-    return session.exec(
-        select(Consent.patient_id)
-        .where(Consent.purpose == purpose.value, col(Consent.withdrawn_at).is_(None))
-        .order_by(col(Consent.patient_id))
-    ).all()
+def consenting_patients(
+    session: Session, purpose: Purpose, hospital_ids: Sequence[UUID] | None = None
+) -> Sequence[UUID]:
+    """Patients (of these hospitals) whose consent to `purpose` stands."""
+    query = select(Consent.patient_id).where(Consent.purpose == purpose.value, col(Consent.withdrawn_at).is_(None))
+    if hospital_ids is not None:
+        query = query.join(Patient, col(Patient.id) == col(Consent.patient_id)).where(
+            col(Patient.hospital_id).in_(hospital_ids)
+        )
+    return session.exec(query.order_by(col(Consent.patient_id))).all()
 
 
 def assign(

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag
+from uuid import UUID
 
 import psycopg
 from sqlalchemy import Engine
@@ -64,8 +65,10 @@ def run(
     open_results: bool = False,
     override: str | None = None,
     folder: Path | None = None,
+    hospital_ids: Sequence[UUID] | None = None,
 ) -> StudyOutcome:
-    """One step of the study in `file`. Without `hospitals` it runs on the consenting patients of `engine`'s database.
+    """One step of the study in `file`. Without `hospitals` it runs on the consenting patients of `engine`'s database,
+    of the hospitals of `hospital_ids`, which accepted it.
 
     Raises StudyRefused. Copies of patients' rows live in a folder that is gone when this returns.
     """
@@ -78,7 +81,16 @@ def run(
                 sources = [stack.enter_context(_open(one, copies)) for one in hospitals]
             elif engine is not None:
                 own = copies / "own"
-                export_study(engine, protocol.id, protocol.title[:200], own, now=now, random_source=random_source)
+                export_study(
+                    engine,
+                    protocol.id,
+                    protocol.title[:200],
+                    own,
+                    now=now,
+                    random_source=random_source,
+                    hospital_ids=hospital_ids,
+                    detail={"kind": "study", "protocol": protocol.sha256},
+                )
                 sources = [stack.enter_context(OmopSource.of_folder(own, "this hospital"))]
             else:
                 raise StudyRefused("Name at least one hospital's tables.")

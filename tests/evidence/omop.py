@@ -19,7 +19,7 @@ from backend.patients.tables import Consent, Purpose
 from backend.research import omop_database
 from backend.research.export import export_study
 from backend.research.tables import StudyPatient
-from backend.risk.forecaster import PatientDay, _profiles, read_diaries
+from backend.risk.forecaster import PatientDay, profiles_of, read_diaries
 from ml.features.catalogue import FEATURES
 from ml.features.daily import PatientDays, patient_days
 from ml.omop.concepts import concepts
@@ -45,7 +45,7 @@ def own_features(session: Session, study: str, personal_best: np.ndarray, as_of:
         PatientDay(one, datetime.date.fromordinal(int(day)), None if np.isnan(best) else float(best))
         for one, day, best in zip(ids, as_of, personal_best, strict=True)
     ]
-    return patient_days(columns.diaries, _profiles(columns, days, {}))
+    return patient_days(columns.diaries, profiles_of(columns, days, {}))
 
 
 def differing(folder: Path, session: Session, study: str) -> tuple[int, int, int]:

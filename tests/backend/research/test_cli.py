@@ -129,20 +129,18 @@ def test_exported_tables_pass_the_quality_check_but_for_what_is_unmapped(
     assert {check["kind"] for check in report["checks"]} == {"completeness", "plausibility", "conformance"}
 
 
-def test_a_cohort_file_for_training_holds_who_consents_to_learning_together(
-    research_clinic: ResearchClinic, hospitals: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", research_clinic.engine.url.render_as_string(hide_password=False))
-    nobody = soom("export", "cohort", tmp_path / "own.npz")
-    assert nobody.exit_code == 1
-    assert not (tmp_path / "own.npz").exists()
-    answer = soom("export", "cohort", tmp_path / "other.npz", "--omop", hospitals[0])
+def test_omop_tables_become_a_cohort_file_for_training(hospitals: list[Path], tmp_path: Path) -> None:
+    answer = soom("omop", "cohort", hospitals[0], tmp_path / "cohort.npz")
     assert answer.exit_code == 0, answer.output
-    cohort = read_cohort_file(tmp_path / "other.npz")
+    cohort = read_cohort_file(tmp_path / "cohort.npz")
     # No diary is kept there, but attacks are: emergency visits and steroid courses.
     assert len(cohort.profiles) > 200
     assert np.nansum(cohort.diaries.systemic_steroids) > 100
     assert np.isnan(cohort.diaries.morning_litres_per_min).all()
+    (tmp_path / "empty").mkdir()
+    refused = soom("omop", "cohort", tmp_path / "empty", tmp_path / "nothing.npz")
+    assert refused.exit_code == 1
+    assert not (tmp_path / "nothing.npz").exists()
 
 
 def test_tables_load_under_the_official_definitions_or_not_at_all(

@@ -12,7 +12,7 @@ from backend.core.audit import AuditEntry
 from backend.patients.tables import Consent
 from backend.research.export import FolderTaken
 from backend.research.tables import StudyPatient
-from backend.risk.forecaster import PatientDay, _profiles, read_diaries
+from backend.risk.forecaster import PatientDay, profiles_of, read_diaries
 from ml.features.catalogue import FEATURES
 from ml.features.daily import patient_days
 from ml.omop.diaries import OmopDiaries
@@ -66,7 +66,7 @@ def features_by_both_ways(clinic: ResearchClinic, folder: Path, study: str) -> t
         )
         for place, one in enumerate(key)
     ]
-    own = patient_days(columns.diaries, _profiles(columns, days, {}))
+    own = patient_days(columns.diaries, profiles_of(columns, days, {}))
     omop = patient_days(back.diaries, back.profiles)
     has_diary = np.array([bool(last[place]) for place in range(len(key))])
     return own.features[:, has_diary], omop.features[:, has_diary]
