@@ -1,10 +1,10 @@
-"""Diaries of who consented to research, as the cohort file that `soom-ml` trains on and judges with.
+"""Diaries of who consented to a purpose, as the cohort file that `soom-ml` trains on and judges with.
 
 The file holds no name and no identifier of a person: patients are numbered in an order that says nothing.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ PATIENTS_AT_ONCE = 500
 
 
 class NobodyToExport(Exception):
-    """Nobody with a diary has consented to research."""
+    """Nobody with a diary has consented to the purpose."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,20 @@ class Exported:
     patient_days: int
 
 
-def export_training(session: Session, file: Path, *, hospital_id: UUID | None, now: datetime) -> Exported:
-    """Write the cohort file, and leave an entry in the audit of each patient in it. Callers commit.
+def export_training(
+    session: Session,
+    file: Path,
+    *,
+    hospital_id: UUID | None,
+    now: datetime,
+    purpose: Purpose = Purpose.RESEARCH,
+    detail: Mapping[str, str] | None = None,
+) -> Exported:
+    """Write the cohort file, and leave an entry with `detail` in the audit of each patient in it. Callers commit.
 
     Raises NobodyToExport. A hospital's code in the file is kept beside its id, so that a model trained on it knows it.
     """
-    chosen = list(_consenting(session, hospital_id))
+    chosen = list(_consenting(session, hospital_id, purpose))
     random.SystemRandom().shuffle(chosen)
     codes = {str(one): code for code, one in enumerate(sorted({hospital for _, hospital in chosen}, key=str))}
     parts = [
@@ -58,16 +66,17 @@ def export_training(session: Session, file: Path, *, hospital_id: UUID | None, n
         actor_id=None,
         action="export_training",
         patient_ids=[patient_id for _, ids in kept for patient_id in ids],
+        detail={"purpose": purpose.value} | dict(detail or {}),
     )
     return Exported(len(cohort.profiles), len(cohort.diaries))
 
 
-def _consenting(session: Session, hospital_id: UUID | None) -> Sequence[tuple[UUID, UUID]]:
+def _consenting(session: Session, hospital_id: UUID | None, purpose: Purpose) -> Sequence[tuple[UUID, UUID]]:
     """Patients and their hospitals."""
     query = (
         select(Patient.id, Patient.hospital_id)
         .join(Consent, col(Consent.patient_id) == col(Patient.id))
-        .where(Consent.purpose == Purpose.RESEARCH.value, col(Consent.withdrawn_at).is_(None))
+        .where(Consent.purpose == purpose.value, col(Consent.withdrawn_at).is_(None))
     )
     if hospital_id is not None:
         query = query.where(Patient.hospital_id == hospital_id)
