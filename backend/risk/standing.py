@@ -80,7 +80,7 @@ ORDER BY patient_id, at
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
     at: datetime
     on: date
@@ -205,20 +205,24 @@ def read_facts(session: Session, patient_ids: Sequence[UUID], now: datetime) -> 
     """What is known of these patients at `now`; patients that do not exist are left out."""
     connection = session.connection()
     bound: Mapping[str, Any] = {"ids": list(patient_ids), "now": now, "since": now - EVIDENCE_LASTS - timedelta(days=1)}
+
+    def rows(statement: str) -> Sequence[Any]:
+        # All at once: asking the driver for one row after the other took a fifth of an assessment's time.
+        return connection.execute(text(statement), bound).all()
+
     facts = {
         row.id: Facts(row.id, row.hospital_id, row.time_zone, row.forecasting, row.last_at, row.last_on)
-        for row in connection.execute(text(_PATIENTS), bound)
+        for row in rows(_PATIENTS)
     }
-    for row in connection.execute(text(_PLANS), bound):
-        thresholds = ZoneThresholds(row.yellow_below_litres_per_min, row.red_below_litres_per_min)
-        facts[row.patient_id].plans.append(Plan(row.signed_at, row.personal_best_litres_per_min, thresholds))
-    for row in connection.execute(text(_READINGS), bound):
-        shown = None if row.action_zone is None else Zone(row.action_zone)
-        facts[row.patient_id].readings.append(Reading(row.at, row.local_date, row.litres_per_min, shown, row.meter))
-    for row in connection.execute(text(_SYMPTOMS), bound):
-        facts[row.patient_id].answers.append((row.at, row.local_date, frozenset(row.red_flags)))
-    for row in connection.execute(text(_CEILINGS), bound):
-        facts[row.patient_id].ceilings.append((row.at, row.local_date, row.puffs))
+    for patient_id, signed_at, best, yellow_below, red_below in rows(_PLANS):
+        facts[patient_id].plans.append(Plan(signed_at, best, ZoneThresholds(yellow_below, red_below)))
+    for patient_id, at, on, litres_per_min, shown_zone, meter in rows(_READINGS):
+        shown = None if shown_zone is None else Zone(shown_zone)
+        facts[patient_id].readings.append(Reading(at, on, litres_per_min, shown, meter))
+    for patient_id, at, on, red_flags in rows(_SYMPTOMS):
+        facts[patient_id].answers.append((at, on, frozenset(red_flags)))
+    for patient_id, at, on, puffs in rows(_CEILINGS):
+        facts[patient_id].ceilings.append((at, on, puffs))
     return facts
 
 
