@@ -15,7 +15,7 @@ from mobile_app.device.wall_clock import instant_of
 from mobile_app.state.diary_form import inhaler_use
 from mobile_app.state.open_diary import OpenDiary
 from mobile_app.state.reminders_diary import LOOKED_BACK_DAYS, RemindedDiary, answer_id, done_at
-from mobile_app.state.reminders_notes import after, came_back, fresh_row, may_come, waited
+from mobile_app.state.reminders_notes import after, came_back, cause_without_note, fresh_row, may_come, waited
 from mobile_app.state.reminders_schedule import (
     HORIZON_DAYS,
     PENDING_AT_MOST,
@@ -259,7 +259,8 @@ class ReminderKeeper:
         today = diary_day(now.astimezone(zone).replace(tzinfo=None), schedule.settings.day_starts_minute)
         names = self.names()
         words = words_version(names, self._diary.wording, health_words=schedule.settings.health_words_on_lock_screen)
-        looked_at = self._looked_at()
+        looked_at_text = self._diary.database.setting(_LOOKED_AT)
+        looked_at = None if looked_at_text is None else datetime.fromisoformat(looked_at_text)
         written = self._reminded.days(today, schedule.settings.day_starts_minute)
         first = min(today - timedelta(days=LOOKED_BACK_DAYS), (looked_at or now).date() - timedelta(days=1))
         waiting = self._alarms.waiting()
@@ -296,11 +297,9 @@ class ReminderKeeper:
         return look
 
     def _all_wait(self, waiting: set[str], now: datetime) -> bool:
-        return all(self._alarm_id(one) in waiting for one in self.ledger.armed_ids(now))
-
-    def _looked_at(self) -> datetime | None:
-        text = self._diary.database.setting(_LOOKED_AT)
-        return None if text is None else datetime.fromisoformat(text)
+        """Whether the system keeps just what it should."""
+        armed = {self._alarm_id(one) for one in self.ledger.armed_ids(now)}
+        return armed == {alarm_id for alarm_id in waiting if self._identity(alarm_id) is not None}
 
     def _put(self, look: _Look, row: KeptOccurrence) -> None:
         look.rows[row.identity] = self.ledger.put(row)
@@ -349,7 +348,13 @@ class ReminderKeeper:
             elif row.identity in look.done and row.state != "acted":
                 self._close(look, row, look.done[row.identity])
             elif row.state == "armed" and row.due_at + _WINDOW < look.now:
-                cause = self._cause(look, row, looked_at or look.now)
+                cause = cause_without_note(
+                    row,
+                    booted_at=self._alarms.booted_at(),
+                    waits=self._alarm_id(row.id) in look.waiting,
+                    allowed=all(check.is_fine for check in self._reliability.checks() if check.code == "notifications"),
+                    looked_at=looked_at or look.now,
+                )
                 self._put(look, replace(row, state="missed", at=look.now, cause=cause))
                 look.to_cancel.append(self._alarm_id(row.id))
 
@@ -374,23 +379,18 @@ class ReminderKeeper:
         self._put(look, replace(row, state="acted", action=action, at=at, cause=None))
         look.to_cancel.append(self._alarm_id(row.id))
 
-    def _cause(self, look: _Look, row: KeptOccurrence, looked_at: datetime) -> str:
-        """Why an alarm left no note, as far as it can be known."""
-        booted_at = self._alarms.booted_at()
-        if booted_at is not None and booted_at > row.due_at + _WINDOW:
-            return "phone_off"
-        if self._alarm_id(row.id) in look.waiting:
-            return "too_late"
-        if any(not check.is_fine for check in self._reliability.checks() if check.code == "notifications"):
-            return "not_permitted"
-        return "app_stopped" if looked_at < row.due_at else "unknown"
-
     def _arm_what_is_wanted(self, look: _Look) -> None:
         wanted = self._wanted(look)
         for identity, row in list(look.rows.items()):
             if row.state == "armed" and identity not in wanted and row.due_at > look.now:
                 self._put(look, replace(row, state="cancelled", at=look.now))
                 look.to_cancel.append(self._alarm_id(row.id))
+        # The system may keep what was called off: killed before it was told.
+        for alarm_id in look.waiting:
+            known = self._identity(alarm_id)
+            stray = look.rows.get(known) if known else None
+            if known and (stray is None or stray.state in ("cancelled", "acted")):
+                look.to_cancel.append(alarm_id)
         for identity, planned in wanted.items():
             self._arm(look, look.rows.get(identity), planned)
 

@@ -1,13 +1,13 @@
 """What a note of the system makes of an occurrence: pure, monotone, and the same however often it is heard."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from mobile_app.data.ledger import KeptOccurrence
 from mobile_app.device.ports import SNOOZES_AT_MOST, AlarmNote
 from mobile_app.device.wall_clock import instant_of
-from mobile_app.state.reminders_schedule import Occurrence
+from mobile_app.state.reminders_schedule import WINDOW_MINUTES, Occurrence
 from mobile_app.state.reminders_words import is_dose
 
 CAUSES = {
@@ -74,3 +74,19 @@ def came_back(row: KeptOccurrence, now: datetime) -> bool:
 def may_come(row: KeptOccurrence) -> bool:
     """Whether an occurrence may still ring: what fired or was acted upon never does so again."""
     return row.state in ("armed", "cancelled") or (row.state == "missed" and row.cause in _COMES_BACK)
+
+
+def cause_without_note(
+    row: KeptOccurrence, *, booted_at: datetime | None, waits: bool, allowed: bool, looked_at: datetime
+) -> str:
+    """Why an alarm whose time is over left no note, as far as it can be known.
+
+    booted_at: when the system was started. waits: the system still keeps it. looked_at: when Soom last ran before.
+    """
+    if booted_at is not None and booted_at > row.due_at + timedelta(minutes=WINDOW_MINUTES):
+        return "phone_off"
+    if waits:
+        return "too_late"
+    if not allowed:
+        return "not_permitted"
+    return "app_stopped" if looked_at < row.due_at else "unknown"

@@ -282,6 +282,25 @@ def test_the_notification_says_nothing_of_asthma_unless_that_is_wanted(phone: Si
     assert any("Symbicort" in kept.alarm.title for kept in phone.android.kept.values())
 
 
+def test_an_alarm_that_was_called_off_while_soom_was_killed_stays_silent(
+    phone: SimulatedPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = phone.keeper.settings.read()
+    assert settings is not None
+
+    def killed(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(phone.android, "cancel", killed)
+        with pytest.raises(KeyboardInterrupt):
+            phone.keeper.settings.keep(replace(settings, paused_until=date(2026, 3, 5)))
+    phone.kill()
+    wake(phone)
+    phone.walk(hours=20)
+    assert phone.android.shown == {}
+
+
 @pytest.mark.parametrize("looks", [1, 3])
 def test_looking_again_changes_nothing(phone: SimulatedPhone, looks: int) -> None:
     phone.walk(hours=2)
