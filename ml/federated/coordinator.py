@@ -26,11 +26,11 @@ from ml.federated.fitting import Regression, asked, check_counts, fit_exactly, f
 from ml.federated.logit_counts import STEPS, auroc_of_counts, calibration_of_counts, log_loss_of_counts
 from ml.federated.messages import Reply
 from ml.federated.plan import FederationPlan
-from ml.federated.tree_steps import FAST_NAMES, THRESHOLDS, booster_of, variant_name
+from ml.federated.tree_steps import FAST_NAMES, MOST_LEAVES, THRESHOLDS, booster_of, variant_name
 from ml.federated.trees import Tree, TreesRefused
 from ml.model import MAIN_HORIZON_DAYS, Head, Model, Reference, save_model
 from ml.registry import try_model
-from ml.training.experts import PARAMETERS, RIDGE_PENALTY
+from ml.training.experts import RIDGE_PENALTY
 
 Float64 = NDArray[np.float64]
 Merged = dict[str, tuple[Tree, ...]]
@@ -100,7 +100,9 @@ class Federation:
         self.rounds += 2 + rounds
         candidates = {ONE_SHOT: self._one_shot(experts, edges)}
         if self.plan.challenger_rounds:
-            candidates[BAGGED] = self._bagged(experts, edges)
+            bagged = self._bagged(experts, edges)
+            if all(bagged.values()):
+                candidates[BAGGED] = bagged
         held_out = self._held_out(experts, edges, candidates)
         champion = self._champion(held_out, list(candidates))
         metrics, calibrations = self._calibrate(held_out, champion, counts)
@@ -185,8 +187,7 @@ class Federation:
             if set(reply.texts) != set(variants):
                 raise TreesRefused("trees of other variants than asked for")
             read[hospital] = {
-                name: travelling.read_trees(reply.texts[name], trees, PARAMETERS["num_leaves"], edges)
-                for name in variants
+                name: travelling.read_trees(reply.texts[name], trees, MOST_LEAVES, edges) for name in variants
             }
 
         found = self.exchange.ask(
@@ -204,8 +205,7 @@ class Federation:
         for hospital, texts in found.texts.items():
             if hospital not in read:  # a step from disk
                 read[hospital] = {
-                    name: travelling.read_trees(text, trees, PARAMETERS["num_leaves"], edges)
-                    for name, text in texts.items()
+                    name: travelling.read_trees(text, trees, MOST_LEAVES, edges) for name, text in texts.items()
                 }
         self.rounds += 1
         weights = {hospital: float(fields["patients"]) for hospital, fields in found.fields.items()}
@@ -213,7 +213,7 @@ class Federation:
             name: travelling.merge({hospital: read[hospital][name] for hospital in weights}, weights)
             for name in variants
         }
-        if not all(merged.values()):
+        if so_far is None and not all(merged.values()):
             raise RunRefused("no hospital has enough patients and attacks to grow trees")
         self.say(f"trees of {len(weights)} hospitals merged: {len(merged[variants[0]])} a model")
         return merged

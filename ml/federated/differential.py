@@ -48,7 +48,7 @@ def clipped_gradient(
     inputs: Float64, label: Bool, patient: NDArray[np.int32], coefficient: Float64, clip: float
 ) -> tuple[Float64, float]:
     """Sum over patients of their mean gradient, each cut to length `clip`; and the number of patients."""
-    error = 1.0 / (1.0 + np.exp(-(inputs @ coefficient))) - label
+    error = np.exp(-np.logaddexp(0.0, -(inputs @ coefficient))) - label
     _, number, days = np.unique(patient, return_inverse=True, return_counts=True)
     order = np.argsort(number, kind="stable")
     starts = np.cumsum(days) - days

@@ -74,6 +74,7 @@ class Exchange:
         self.members = Members()
         self._tried: set[int] = set()
         self._hellos: dict[str, int] = {}
+        self._silent_before: set[str] = set()
         self._begun = False
         (folder / "steps").mkdir(parents=True, exist_ok=True)
 
@@ -258,8 +259,9 @@ class Exchange:
         node = self.members.node.pop(name, None)
         self.members.lost[name] = why
         self._note(f"{name} left the run: {why}")
-        if node is not None and "no answer" in why:
-            # It may come back under the same node id; whoever refused or sent garbage may not.
+        if node is not None and "no answer" in why and name not in self._silent_before:
+            # It may come back, once, under the same node id; whoever refused or sent garbage may not.
+            self._silent_before.add(name)
             self._tried.discard(node)
 
     def _note(self, event: str) -> None:

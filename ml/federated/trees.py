@@ -20,6 +20,9 @@ LARGEST_LEAF = 1.0
 # LightGBM's decision type of a numerical split whose missing values go right or left.
 MISSING_RIGHT, MISSING_LEFT = 8, 10
 
+# Thresholds of a split by what is missing alone: every known value lies on one side.
+BELOW_ALL, ABOVE_ALL = -1e300, 1e300
+
 _HEAD = re.compile(r"trees=(\d{1,6})")
 _KEYS = ("split_feature", "threshold", "decision_type", "left_child", "right_child", "leaf_value")
 _NUMBERS = re.compile(r"-?[0-9][0-9.e+-]{0,30}(?: -?[0-9][0-9.e+-]{0,30}){0,254}")
@@ -96,7 +99,7 @@ def read_trees(
         raise TreesRefused(f"{count} trees were sent; the plan allows {most_trees}")
     if len(lines) != 2 + count * (1 + len(_KEYS)):
         raise TreesRefused(f"{count} trees were announced, but the text has {len(lines)} lines")
-    shared = [frozenset(values.tolist()) for values in edges]
+    shared = [frozenset((BELOW_ALL, *values.tolist(), ABOVE_ALL)) for values in edges]
     trees = []
     for number in range(count):
         start = 1 + number * (1 + len(_KEYS))
@@ -183,8 +186,7 @@ def from_lightgbm(text: str, edges: Sequence[Float64]) -> tuple[Tree, ...]:
         if int(fields["num_leaves"]) < 2:
             continue
         feature = np.array(fields["split_feature"].split(), dtype=np.int64)
-        # Bin numbers begin at 1, so a threshold between bin b and the next stands for the shared edge b - 1.
-        bins = np.floor(np.array(fields["threshold"].split(), dtype=np.float64)).astype(np.int64) - 1
+        threshold = np.array(fields["threshold"].split(), dtype=np.float64)
         kind = np.array(fields["decision_type"].split(), dtype=np.int64)
         left, right = (np.array(fields[f"{side}_child"].split(), dtype=np.int64) for side in ("left", "right"))
         inner = np.array(fields["internal_count"].split(), dtype=np.int64)
@@ -198,7 +200,9 @@ def from_lightgbm(text: str, edges: Sequence[Float64]) -> tuple[Tree, ...]:
         trees.append(
             Tree(
                 split_feature=feature,
-                threshold=np.array([edges[column][edge] for column, edge in zip(feature, bins, strict=True)]),
+                threshold=np.array(
+                    [_edge(edges[column], value) for column, value in zip(feature, threshold, strict=True)]
+                ),
                 decision_type=np.where(saw_missing, kind, heavier),
                 left_child=left,
                 right_child=right,
@@ -206,6 +210,13 @@ def from_lightgbm(text: str, edges: Sequence[Float64]) -> tuple[Tree, ...]:
             )
         )
     return tuple(trees)
+
+
+def _edge(edges: Float64, threshold: float) -> float:
+    """The shared threshold that a threshold between bin numbers, which begin at 1, stands for."""
+    if threshold < 1:
+        return BELOW_ALL
+    return float(edges[int(threshold) - 1]) if threshold < len(edges) + 1 else ABOVE_ALL
 
 
 def to_lightgbm(trees: Trees, feature_names: Sequence[str], leaf_rows: Sequence[Int64] | None = None) -> str:

@@ -100,8 +100,9 @@ def test_a_hospital_in_trouble_leaves_the_run_for_its_own_reason(
 ) -> None:
     _, outcome = troubled
     left = [event for event in outcome.events if event.startswith(f"{hospital} left the run")]
-    assert len(left) == 1
-    assert why in left[0]
+    # One that is silent is taken back once, and not again.
+    assert len(left) == (2 if hospital == "gone" else 1)
+    assert all(why in event for event in left)
 
 
 def test_a_hospital_registered_twice_counts_once(troubled: tuple[SmallNetwork, Outcome]) -> None:
@@ -153,10 +154,9 @@ def test_too_few_hospitals_left_is_a_clear_refusal(network: SmallNetwork) -> Non
         network.train(grid)
 
 
-def test_labels_turned_around_at_most_hospitals_give_no_model(network: SmallNetwork) -> None:
+def test_outcomes_that_mean_nothing_give_no_model(network: SmallNetwork) -> None:
     """Poison that looks like data: a coordinator cannot see it, but held-out patients can."""
-    for name in ("aden", "brno", "cork"):
-        hospital = network.hospitals[name]
+    for hospital in network.hospitals.values():
         rng = np.random.default_rng(3)
         honest = hospital._rows_for
 

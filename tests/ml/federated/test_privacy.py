@@ -184,15 +184,15 @@ def test_a_refusal_quotes_no_patient(network: SmallNetwork, caplog: pytest.LogCa
 
 def test_the_attack_finds_a_model_that_remembers_and_not_one_that_does_not() -> None:
     rng = np.random.default_rng(9)
-    patient = np.repeat(np.arange(200, dtype=np.int32), 30)
-    label = rng.random(6000) < 0.05
-    member = patient < 100
-    honest = rng.normal(-3.0, 0.5, 6000)
+    patient = np.repeat(np.arange(1000, dtype=np.int32), 30)
+    label = rng.random(30_000) < 0.05
+    member = patient < 500
+    honest = rng.normal(-3.0, 0.5, 30_000)
     remembers = np.where(member, honest + np.where(label, 3.0, -0.3), honest)
 
     def found(logit: np.ndarray) -> float:
         losses = patient_losses(logit, label, patient)
-        return attack_auroc(losses[:100], losses[100:])
+        return attack_auroc(losses[:500], losses[500:])
 
     assert found(remembers) > 0.6
     assert abs(found(honest) - 0.5) < 0.1

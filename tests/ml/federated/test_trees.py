@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ml.experts import TreeExpert
 from ml.features.catalogue import FAST_COLUMNS, FEATURES
 from ml.federated.bins import bin_numbers
-from ml.federated.tree_steps import FAST_NAMES, booster_of
+from ml.federated.tree_steps import FAST_NAMES, HOSPITAL_TREES, booster_of
 from ml.federated.trees import (
     Tree,
     TreesRefused,
@@ -30,8 +30,8 @@ EDGES = [np.round(np.linspace(-2, 2, 31), 3) + column / 1000 for column in range
 
 def grown(seed: int, rows: slice = slice(None)) -> tuple[Tree, ...]:
     binned = bin_numbers(ROWS, FAST_COLUMNS, EDGES)
-    options = {"min_data_in_leaf": 100, "boost_from_average": False}
-    booster = fit_trees(binned[rows], LABEL[rows], FAST_COLUMNS, None, 12, seed, options)
+    options = HOSPITAL_TREES | {"min_data_in_leaf": 100, "boost_from_average": False}
+    booster = fit_trees(binned[rows], LABEL[rows], FAST_COLUMNS, np.zeros(len(LABEL[rows])), 12, seed, options)
     return from_lightgbm(booster.booster.model_to_string(), EDGES)
 
 
@@ -45,8 +45,8 @@ def read(text: str) -> tuple[Tree, ...]:
 
 def test_trees_trained_on_bins_say_the_same_of_raw_values() -> None:
     binned = bin_numbers(ROWS, FAST_COLUMNS, EDGES)
-    options = {"min_data_in_leaf": 100, "boost_from_average": False}
-    on_bins = fit_trees(binned, LABEL, FAST_COLUMNS, None, 12, 1, options).logit(binned)
+    options = HOSPITAL_TREES | {"min_data_in_leaf": 100, "boost_from_average": False}
+    on_bins = fit_trees(binned, LABEL, FAST_COLUMNS, np.zeros(len(LABEL)), 12, 1, options).logit(binned)
     assert np.abs(booster_of(TREES).logit(ROWS) - on_bins).max() < 1e-12
 
 
