@@ -1,0 +1,74 @@
+import numpy as np
+
+from ml.features.worsening import RELIEVER, SYMPTOMS, WorseningState, WorseningView, advance_worsening, share_of_days
+
+CALM = (np.log(400.0), np.log(410.0), 0.0, 0.0)
+WORSE = (np.log(340.0), np.log(350.0), 2.0, np.log1p(4.0))
+
+
+def lived(
+    days: list[tuple[float, ...]], waking: float = 0.0, recovering: bool = False, state: WorseningState | None = None
+) -> tuple[WorseningState, WorseningView]:
+    """A patient's state after days of (ln morning, ln evening, symptoms, ln(1 + puffs))."""
+    state = state or WorseningState.empty(1)
+    for day in days:
+        readings = np.array(day, dtype=float)[:, None]
+        view = advance_worsening(
+            state, readings, np.array([waking]), np.array([np.nan]), np.array([recovering], dtype=np.bool_)
+        )
+    return state, view
+
+
+def calm_weeks(days: int, seed: int = 1) -> list[tuple[float, ...]]:
+    rng = np.random.default_rng(seed)
+    return [(CALM[0] + rng.normal(0, 0.03), CALM[1] + rng.normal(0, 0.03), 0.0, 0.0) for _ in range(days)]
+
+
+def test_signs_that_turn_worse_together_are_a_worsening_on_the_first_day() -> None:
+    before, _ = lived(calm_weeks(40))
+    assert before.chance[0] < 0.02
+    after, view = lived([WORSE], waking=1.0, state=before)
+    assert after.chance[0] > 0.95
+    assert view.change[SYMPTOMS, 0] == 2.0
+    assert view.change[RELIEVER, 0] > 1.0
+
+
+def test_one_low_blow_among_calm_signs_is_not_a_worsening() -> None:
+    state, _ = lived([*calm_weeks(40), (np.log(370.0), CALM[1], 0.0, 0.0)])
+    assert state.chance[0] < 0.3
+
+
+def test_a_day_without_an_entry_says_nothing_and_an_old_worsening_fades() -> None:
+    state, _ = lived([*calm_weeks(40), WORSE, WORSE])
+    chances = [float(state.chance[0])]
+    for _ in range(10):
+        state, view = lived([(np.nan,) * 4], waking=np.nan, state=state)
+        assert view.evidence[0] == 0.0
+        chances.append(float(state.chance[0]))
+    assert chances == sorted(chances, reverse=True)
+    assert 0.02 < chances[-1] < 0.2
+
+
+def test_a_week_of_worsening_does_not_become_the_usual_but_months_do() -> None:
+    week, view = lived([*calm_weeks(60), *[WORSE] * 7])
+    assert view.change[SYMPTOMS, 0] > 1.8
+    _, view = lived([WORSE] * 240, state=week)
+    assert view.change[SYMPTOMS, 0] < 0.5
+
+
+def test_an_attack_and_its_recovery_teach_the_baseline_nothing() -> None:
+    before, _ = lived(calm_weeks(60))
+    weight, total = before.weight.copy(), before.total.copy()
+    after, _ = lived([WORSE] * 14, recovering=True, state=before)
+    np.testing.assert_array_equal(after.weight, weight)
+    np.testing.assert_array_equal(after.total, total)
+    assert share_of_days(after)[0] == share_of_days(before)[0]
+
+
+def test_who_has_worsenings_more_often_has_the_larger_share_and_a_short_diary_claims_little() -> None:
+    rare, _ = lived(calm_weeks(120))
+    often, _ = lived([day for part in range(12) for day in [*calm_weeks(7, seed=part), *[WORSE] * 3]])
+    short, _ = lived([*calm_weeks(6), WORSE])
+    assert share_of_days(rare)[0] < 0.03
+    assert 0.15 < share_of_days(often)[0] < 0.4
+    assert share_of_days(short)[0] < 0.1
