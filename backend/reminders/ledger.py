@@ -7,11 +7,12 @@ from uuid import UUID
 
 import psycopg
 
+from backend.reminders.rules import GRACE
 from backend.reminders.tables import State
 
 Pipeline = psycopg.Connection[tuple[Any, ...]]
 
-GRACE = "interval '45 minutes'"
+FIRST_JUDGED_AFTER = f"interval '{GRACE.total_seconds():.0f} seconds'"
 # In the order of what is known for certain; the greater stands over several phones.
 RANKS = "ARRAY[" + ", ".join(f"'{state.value}'" for state in State) + "]"
 
@@ -34,7 +35,8 @@ KEEP_REPORTS = """
     WHERE known.revision < excluded.revision
     RETURNING key, local_date
 """
-# What the server decided (a push, a miss, a dose found in the diary) stands until a phone knows better.
+# An alarm is due when its phone says. What the server decided (a push, a miss, a dose found in the diary) stands until
+# a phone knows better.
 MERGE = f"""
     WITH best AS (
         SELECT DISTINCT ON (report.key, report.local_date) report.*
@@ -46,17 +48,15 @@ MERGE = f"""
     INSERT INTO reminder_occurrence AS known (patient_id, key, local_date, due_at, time_zone, expected, state,
         decided_by, at, action, skip_reason, cause, snoozed_times, judge_at)
     SELECT patient_id, key, local_date, due_at, time_zone, FALSE, state, 'phone', at, action, skip_reason, cause,
-        snoozed_times, CASE WHEN state = 'armed' THEN due_at + {GRACE} END
+        snoozed_times, CASE WHEN state = 'armed' THEN due_at + {FIRST_JUDGED_AFTER} END
     FROM best ORDER BY key, local_date
     ON CONFLICT (patient_id, key, local_date) DO UPDATE SET
-        due_at = CASE WHEN excluded.state = 'armed' AND known.expected THEN known.due_at ELSE excluded.due_at END,
-        time_zone = CASE WHEN excluded.state = 'armed' AND known.expected THEN known.time_zone
-            ELSE excluded.time_zone END,
+        due_at = excluded.due_at, time_zone = excluded.time_zone,
         state = excluded.state, decided_by = 'phone', at = excluded.at, action = excluded.action,
         skip_reason = excluded.skip_reason, cause = excluded.cause, snoozed_times = excluded.snoozed_times,
-        judge_at = CASE WHEN excluded.state = 'armed'
-            THEN coalesce(known.judge_at, CASE WHEN known.expected THEN known.due_at ELSE excluded.due_at END + {GRACE})
-            END
+        judge_at = CASE WHEN excluded.state <> 'armed' THEN NULL
+            WHEN known.judge_at > known.due_at + {FIRST_JUDGED_AFTER} THEN known.judge_at
+            ELSE excluded.due_at + {FIRST_JUDGED_AFTER} END
     WHERE known.decided_by = 'phone' OR {rank("excluded.state")} >= {rank("known.state")}
 """  # noqa: S608 (names of our own states)
 CLOSE_MESSAGES = """

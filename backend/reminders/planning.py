@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from backend.core import due
 from backend.core.database import NewSession
+from backend.reminders.ledger import FIRST_JUDGED_AFTER
 from backend.reminders.rules import (
     DailyDose,
     Opened,
@@ -42,11 +43,11 @@ LONGEST_STANDSTILL = timedelta(days=14)
 LOAD = (Path(__file__).parent / "planning.sql").read_text(encoding="utf-8")
 LOCK_PATIENTS = "SELECT id FROM patient WHERE id = ANY(%(patient_ids)s) ORDER BY id FOR NO KEY UPDATE"
 # A phone's own word of when its alarm is due stands; the server's own reading moves with plan, settings and zone.
-WRITE = """
+WRITE = f"""
     INSERT INTO reminder_occurrence AS known
         (patient_id, key, local_date, due_at, time_zone, expected, state, decided_by, at, snoozed_times, judge_at)
     SELECT sent.patient_id, sent.key, sent.local_date, sent.due_at, sent.time_zone, TRUE, 'due', 'server', %(now)s, 0,
-        sent.due_at + interval '45 minutes'
+        sent.due_at + {FIRST_JUDGED_AFTER}
     FROM json_populate_recordset(NULL::reminder_occurrence, %(rows)s::json) AS sent
     LEFT JOIN reminder_planning AS planning USING (patient_id)
     WHERE sent.due_at > LEAST(coalesce(planning.planned_until, %(now)s), %(now)s)
@@ -61,7 +62,7 @@ WRITE = """
         time_zone = CASE WHEN known.decided_by = 'server' THEN excluded.time_zone ELSE known.time_zone END,
         judge_at = CASE WHEN known.decided_by = 'server' THEN excluded.judge_at ELSE known.judge_at END
     WHERE known.due_at > %(now)s AND known.state IN ('due', 'armed')
-"""
+"""  # noqa: S608 (a number of our own)
 FORGET = """
     WITH planned AS (
         SELECT patient_id, key, local_date FROM json_populate_recordset(NULL::reminder_occurrence, %(rows)s::json)

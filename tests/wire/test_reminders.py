@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from backend.plans.schemas import InstructionsOut, PlanOut, PrescriptionOut, ReminderOut
@@ -159,7 +159,7 @@ def histories(draw: st.DrawFn) -> Mapping[str, Sequence[datetime]]:
     return taken
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     plan=plans(),
     body=st.none() | bodies(),
@@ -189,7 +189,7 @@ def test_phone_and_server_remind_of_the_same_at_the_same_instant(
     assert by_server == by_phone
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(zone=st.sampled_from(ZONES), day=DAYS, minute=st.integers(0, 1439))
 @example(zone="America/New_York", day=date(2026, 3, 8), minute=150)
 @example(zone="Europe/Tallinn", day=date(2026, 10, 25), minute=210)

@@ -168,3 +168,12 @@ def test_an_armed_occurrence_is_looked_at_45_minutes_after_it_was_due(phone: cli
     assert ledger(session).judge_at == NOON + timedelta(minutes=15)
     send(phone, occurrences=[occurrence(due_at="2026-11-20T11:30:00Z", revision=2, state="fired")])
     assert ledger(session).judge_at is None
+
+
+def test_an_alarm_is_due_when_its_phone_says_and_a_later_word_of_it_moves_the_look_at_it(
+    phone: clinic.Phone, session: Session
+) -> None:
+    for revision, due_at in enumerate(("2026-11-20T13:00:00Z", "2026-11-20T14:30:00Z"), start=1):
+        send(phone, occurrences=[occurrence(due_at=due_at, revision=revision)])
+    assert ledger(session).due_at == NOON + timedelta(hours=2, minutes=30)
+    assert ledger(session).judge_at == NOON + timedelta(hours=3, minutes=15)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.reminders.rules import (
@@ -77,6 +77,11 @@ def test_a_pause_leaves_its_days_out_and_ends_on_its_day() -> None:
     assert due_walls(sources, date(2026, 3, 5)) != {}
 
 
+# A busy machine may be slow to draw; nothing here is timed.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@UNTIMED
 @given(
     doses=st.lists(st.integers(0, 1439), min_size=0, max_size=4, unique=True),
     check_in=st.none() | st.integers(0, 1439),
@@ -147,6 +152,7 @@ def test_silence_is_pushed_once_in_time_and_has_a_cause_in_the_end(
     assert verdict(silent(**changed), DUE + timedelta(minutes=minutes)) is expected
 
 
+@UNTIMED
 @given(st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.booleans())
 def test_after_two_days_nothing_is_left_open(
     expected: bool, armed: bool, pushed: bool, permitted: bool, wanted: bool, logged: bool, handed_over: bool
