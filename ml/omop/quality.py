@@ -160,7 +160,7 @@ def _number(source: OmopSource, sql: str) -> int:
 
 
 def _columns(source: OmopSource, table: str) -> dict[str, str]:
-    described = source.connection.execute(f'DESCRIBE SELECT * FROM "{table}"').fetchall()
+    described = source.connection.execute(f'DESCRIBE SELECT * FROM "given_{table}"').fetchall()
     return {str(name).lower(): str(kind).split("(")[0].split(" ")[0] for name, kind, *_ in described}
 
 

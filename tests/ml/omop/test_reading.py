@@ -124,6 +124,34 @@ def test_a_cohort_ends_with_the_observation_or_the_last_entry() -> None:
     assert (cohort.last_day[cohort.diaries.patient_index] >= cohort.diaries.day).all()
 
 
+def test_columns_that_another_system_leaves_out_or_types_differently_are_read_all_the_same() -> None:
+    drugs = rows("drug_exposure", {"drug_concept_id": 1550557, "drug_exposure_start_date": DAY, "days_supply": 5})
+    course = drugs.select(["person_id", "drug_concept_id", "days_supply"]).append_column(
+        "drug_exposure_start_date", pa.array([DAY.isoformat()])
+    )
+    assert read(drug_exposure=course).diaries.day.tolist() == [DAY.toordinal()]
+
+
+def test_a_persons_number_may_have_64_bits() -> None:
+    number = 9_000_000_000_000
+    tables = {}
+    for name in ("person", "observation_period"):
+        table = rows(name, {"gender_concept_id": 8532} if name == "person" else {})
+        place = table.schema.get_field_index("person_id")
+        tables[name] = table.set_column(place, "person_id", pa.array([number]))
+    assert read(**tables).person_id.tolist() == [number]
+
+
+def test_a_table_without_its_dates_or_with_nonsense_for_them_is_refused_by_column() -> None:
+    drugs = rows("drug_exposure", {"drug_concept_id": 1550557})
+    with pytest.raises(OmopUnreadable, match="drug_exposure has no column drug_exposure_start_date"):
+        read(drug_exposure=drugs.drop_columns("drug_exposure_start_date"))
+    place = drugs.schema.get_field_index("drug_exposure_start_date")
+    nonsense = drugs.set_column(place, "drug_exposure_start_date", pa.array(["last Tuesday"]))
+    with pytest.raises(OmopUnreadable, match=r"drug_exposure_start_date holds 1 values that are no DATE"):
+        read(drug_exposure=nonsense)
+
+
 def report(**tables: pa.Table) -> QualityReport:
     whole = {
         "person": rows("person", {"gender_concept_id": 8532}),
