@@ -121,7 +121,8 @@ def export_study(
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         try:
-            used = {"study": study.id, "purpose": purpose.value} | dict(detail or {})
+            # By the argument: reading the row again would begin the transaction before its snapshot is asked for.
+            used = {"study": study_id, "purpose": purpose.value} | dict(detail or {})
             report = _write_tables(session, study, purpose, consenting, unfinished, used, now)
             unfinished.rename(folder)
         finally:
