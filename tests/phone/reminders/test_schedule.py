@@ -43,7 +43,7 @@ def due(made: Schedule, day: date = MONDAY, taken: list[datetime] | None = None)
     return {one.key: f"{one.wall:%H:%M}" for one in found}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     doses=st.lists(walls, max_size=90),
     day=st.dates(MONDAY, MONDAY + timedelta(days=7)),
