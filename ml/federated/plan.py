@@ -21,7 +21,7 @@ class DifferentialPrivacy:
 
     epsilon: float = 8.0
     delta: float = 1e-4
-    clip: float = 0.25
+    clip: float = 0.05
     steps: int = 30
 
 

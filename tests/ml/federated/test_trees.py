@@ -24,7 +24,8 @@ from ml.training.experts import fit_trees
 RNG = np.random.default_rng(7)
 ROWS = RNG.normal(size=(4000, len(FEATURES))).astype(np.float32)
 ROWS[RNG.random(ROWS.shape) < 0.1] = np.nan
-LABEL = RNG.random(4000) < 1 / (1 + np.exp(2.0 + np.nan_to_num(ROWS[:, FAST_COLUMNS[0]])))
+DIRECTIONS = np.array([FEATURES[column].risk_direction for column in FAST_COLUMNS])
+LABEL = RNG.random(4000) < 1 / (1 + np.exp(1.0 - np.nan_to_num(ROWS[:, FAST_COLUMNS]) @ (0.3 * DIRECTIONS)))
 EDGES = [np.round(np.linspace(-2, 2, 31), 3) + column / 1000 for column in range(len(FAST_COLUMNS))]
 
 
@@ -108,8 +109,8 @@ THRESHOLD_LINE = next(line for line in TEXT.splitlines() if line.startswith("thr
         (TEXT.replace(LEAF_LINE, "leaf_value=np.float64(0.1)"), "not a list of numbers"),
         (TEXT.replace(LEAF_LINE, "leaf_count=5"), "not a list of numbers"),
         (TEXT[:-40], "cut short|lines"),
-        (TEXT.replace("trees=12", "trees=11"), "lines"),
-        (TEXT.replace("trees=12", "trees=999999"), "the plan allows"),
+        (TEXT.replace(f"trees={len(TREES)}", f"trees={len(TREES) - 1}"), "lines"),
+        (TEXT.replace(f"trees={len(TREES)}", "trees=999999"), "the plan allows"),
         (TEXT.replace("tree=3", "tree=4"), "out of order"),
         (TEXT.replace(SPLIT_LINE, "split_feature=" + " ".join(["999"] * len(SPLIT_LINE.split()))), "not there"),
         (TEXT.replace(CHILD_LINE, "left_child=" + " ".join(["0"] * len(CHILD_LINE.split()))), "do not make a tree"),
