@@ -26,7 +26,7 @@ from mobile_app.state.reminders_schedule import (
     schedule_from,
 )
 from mobile_app.state.reminders_settings import ReminderSettings, SettingsStore
-from mobile_app.state.reminders_words import alarm_for, is_dose, words_version
+from mobile_app.state.reminders_words import alarm_for, is_dose, names_of, words_version
 
 _LOOKED_AT = "reminders_looked_at"
 _ARMED_FOR = "reminders_armed_for"
@@ -142,9 +142,7 @@ class ReminderKeeper:
 
     def names(self) -> dict[str, str]:
         """The names of inhalers by id, as the plan or else the list of inhalers has them."""
-        plan = self._diary.clinic.plan()
-        listed = {one.id.lower(): one.name for one in self._diary.clinic.inhalers()}
-        return listed | ({one.inhaler_id.lower(): one.name for one in plan.prescriptions} if plan else {})
+        return names_of(self._diary.clinic.plan(), self._diary.clinic.inhalers())
 
     def planned(self, days: list[date], *, unpaused: bool = False) -> list[Occurrence]:
         """What occurs on these days; ``unpaused``: as if nothing were paused."""
@@ -257,7 +255,7 @@ class ReminderKeeper:
             plan, inhalers, self.settings.adopt(), last_control_check=self._reminded.last_control_check(), zone=zone
         )
         today = diary_day(now.astimezone(zone).replace(tzinfo=None), schedule.settings.day_starts_minute)
-        names = self.names()
+        names = names_of(plan, inhalers)
         words = words_version(names, self._diary.wording, health_words=schedule.settings.health_words_on_lock_screen)
         looked_at_text = self._diary.database.setting(_LOOKED_AT)
         looked_at = None if looked_at_text is None else datetime.fromisoformat(looked_at_text)

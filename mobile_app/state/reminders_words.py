@@ -1,9 +1,10 @@
 """What a reminder says: on the notification, where strangers may read it, and inside Soom."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from mobile_app.data.clinic import Inhaler, Plan
 from mobile_app.device.ports import Alarm
 from mobile_app.locales import Wording
 from mobile_app.state.reminders_schedule import WINDOW_MINUTES
@@ -23,6 +24,12 @@ def inhaler_of(key: str) -> str | None:
     """The inhaler that a reminder is about."""
     kind, _, rest = key.partition(":")
     return rest.partition(":")[0] if kind in ("dose", "refill") else None
+
+
+def names_of(plan: Plan | None, inhalers: Iterable[Inhaler]) -> dict[str, str]:
+    """The names of inhalers by id, as the plan or else the list of inhalers has them."""
+    listed = {one.id.lower(): one.name for one in inhalers}
+    return listed | ({one.inhaler_id.lower(): one.name for one in plan.prescriptions} if plan else {})
 
 
 def reminder_in_words(key: str, names: Mapping[str, str], wording: Wording) -> str:
