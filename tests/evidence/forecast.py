@@ -190,7 +190,7 @@ def what_a_diary_can_carry(found: Study) -> Iterator[Figure]:
             found["attainable"][key],
             unit,
             baseline=found[own][key],
-            goal=f"none: a particle filter that knows simulator and traits; baseline Soom; oracle {found['oracle'][key]:.3f}",
+            goal=f"none: a particle filter that knows all traits; baseline Soom; oracle {found['oracle'][key]:.3f}",
         )
 
 
