@@ -38,6 +38,8 @@ CARE_TEAM_MAKES = (401, 401, 404, 401, 201)
 # Pages send a browser without a session to the sign-in page.
 PAGE_OF_CLINICIANS = (303, 303, 200, 303, 200)
 PAGE_OF_CARE_TEAM = (303, 303, 404, 303, 200)
+RESEARCH = (401, 401, 403, 401, 403)
+RESEARCH_PAGE = (303, 303, 403, 303, 403)
 
 EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/health"): EVERYONE,
@@ -139,6 +141,18 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/v1/administrator/alert-settings"): (401, 401, 403, 401, 403),
     ("PUT", "/v1/administrator/alert-settings"): (401, 401, 403, 401, 403),
     ("POST", "/v1/administrator/models/{model_id}/mode"): (401, 401, 403, 401, 403),
+    # Researchers propose and administrators decide; clinicians have no part in it.
+    ("GET", "/v1/patient/research"): PHONES,
+    ("GET", "/v1/research/proposals"): RESEARCH,
+    ("POST", "/v1/research/proposals"): RESEARCH,
+    ("GET", "/v1/research/proposals/{proposal_id}"): RESEARCH,
+    ("POST", "/v1/research/proposals/{proposal_id}/decision"): RESEARCH,
+    ("GET", "/v1/research/models"): RESEARCH,
+    ("POST", "/v1/research/models/{check_id}/decision"): RESEARCH,
+    ("GET", "/research"): RESEARCH_PAGE,
+    ("POST", "/research/proposals"): RESEARCH_PAGE,
+    ("POST", "/research/proposals/{proposal_id}/decision"): RESEARCH_PAGE,
+    ("POST", "/research/models/{check_id}/decision"): RESEARCH_PAGE,
     # A red alert cannot be snoozed, by nobody.
     ("POST", "/v1/patient/alerts/{alert_id}/snooze"): (401, 404, 401, 409, 401),
     ("POST", "/v1/clinician/alerts/{alert_id}/snooze"): (401, 401, 404, 401, 409),
@@ -165,6 +179,9 @@ NOBODY = str(uuid.UUID(int=7))
 UNKNOWN = {
     "hand_over_id": NOBODY,
     "task_id": NOBODY,
+    "proposal_id": "7",
+    "check_id": "7",
+    "model_id": "demonstration",
     "resource_type": "Patient",
     "link_id": NOBODY,
     "device_id": NOBODY,
