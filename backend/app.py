@@ -26,6 +26,8 @@ from backend.dashboard.error_pages import add_error_pages
 from backend.interchange import routes as interchange
 from backend.operations import pages as operations_pages
 from backend.operations import routes as operations
+from backend.research import pages as research_pages
+from backend.research import routes as research
 from backend.sharing import pages as sharing_pages
 from backend.sharing import routes as sharing
 from backend.sync import routes as sync
@@ -61,6 +63,8 @@ def build_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> Fa
     app.include_router(alert_routes.router)
     app.include_router(operations.router)
     app.include_router(operations_pages.router)
+    app.include_router(research.router)
+    app.include_router(research_pages.router)
     app.include_router(dashboard_pages.router)
     app.include_router(hand_over_pages.router)
     app.include_router(profile_pages.router)

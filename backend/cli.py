@@ -31,6 +31,7 @@ from backend.interchange.importing import import_resources, read_bundle
 from backend.operations import cli as operations
 from backend.patients.tables import Patient
 from backend.research import cli as research
+from backend.research import governance_cli as governance
 from backend.worker import run_worker
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Soom: personalised asthma care.")
@@ -45,6 +46,9 @@ export_app.command("training")(operations.export_training)
 app.add_typer(operations.model_app, name="model")
 app.add_typer(research.study_app, name="study")
 app.add_typer(research.omop_app, name="omop")
+for group, name in ((research.study_app, "study"), (export_app, "export"), (operations.model_app, "model")):
+    for command, function in governance.COMMANDS[name].items():
+        group.command(command)(function)
 screen = Console(stderr=True)
 
 

@@ -103,9 +103,9 @@ def sign_in(
         answer.headers["Retry-After"] = str(error.retry_after_seconds or 60)
         return answer
     audit.record(session, now=now, actor_kind=audit.ActorKind.CLINICIAN, actor_id=clinician.id, action="sign_in")
-    # An administrator sees no patients, but how Soom works.
-    home = "/operations" if clinician.role == Role.ADMINISTRATOR else "/patients"
-    answer = RedirectResponse(home, status_code=303)
+    # An administrator sees no patients, but how Soom works; a researcher what wants to run on their data.
+    homes = {Role.ADMINISTRATOR.value: "/operations", Role.RESEARCHER.value: "/research"}
+    answer = RedirectResponse(homes.get(clinician.role, "/patients"), status_code=303)
     set_session_cookie(answer, settings, token)
     return answer
 

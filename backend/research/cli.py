@@ -8,13 +8,15 @@ from typing import Annotated
 import psycopg
 import typer
 from rich.console import Console
+from sqlmodel import Session
 
 from backend.core.clock import utc_now
 from backend.core.database import connect, database_url
 from backend.core.errors import SoomError
 from backend.core.settings import Settings
-from backend.research import omop_database, studies
+from backend.research import governance, omop_database, studies
 from backend.research.export import export_study
+from backend.research.governance_tables import ProposalKind
 
 study_app = typer.Typer(no_args_is_help=True, help="Studies on real-world data, each from one protocol file.")
 omop_app = typer.Typer(no_args_is_help=True, help="OMOP CDM 5.4 tables.")
@@ -87,22 +89,30 @@ def simulate(
 
 
 def export_omop(
-    study: Annotated[str, typer.Argument(help="Name of the study: small letters, digits, - and _.")],
+    protocol: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="The accepted protocol: of a study, or of an export.")
+    ],
     folder: Annotated[Path, typer.Argument(help="A new folder for the Parquet tables.")],
-    title: Annotated[str, typer.Option(help="What the study is about; patients can read it.")],
-    keep_dates: Annotated[bool, typer.Option(help="Do not shift dates: for use inside the hospital only.")] = False,
 ) -> None:
-    """Write the data of all patients who consent to research as OMOP CDM 5.4 tables, under pseudonyms."""
+    """Write the data of patients who consent to research, of the hospitals that accepted the protocol, as OMOP CDM 5.4
+    tables under pseudonyms."""
     engine = connect(database_url(Settings()))
+    content = protocol.read_bytes()
     try:
+        with Session(engine) as session:
+            kinds = (ProposalKind.STUDY, ProposalKind.EXPORT)
+            agreed = governance.accepted(session, governance.digest(content), kinds)
+        is_export = agreed[0].kind == ProposalKind.EXPORT.value
         report = export_study(
             engine,
-            study,
-            title,
+            agreed[0].name,
+            agreed[0].title,
             folder,
             now=utc_now(),
             random_source=random.SystemRandom(),
-            dates_shifted=not keep_dates,
+            dates_shifted=not (is_export and governance.read_export(content).dates == "true"),
+            hospital_ids=[one.hospital_id for one in agreed],
+            detail={"kind": ProposalKind.EXPORT.value, "protocol": agreed[0].sha256},
         )
     except SoomError as error:
         raise stopped(error) from error

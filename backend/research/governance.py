@@ -6,7 +6,6 @@ have the very text that was accepted, and runs on patients of the hospitals that
 
 import hashlib
 import json
-import re
 import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,9 +21,9 @@ from backend.accounts.tables import Clinician, Role
 from backend.core import audit
 from backend.core.errors import FieldError, NotAllowed, NotFound, SoomError
 from backend.patients.tables import Consent, Patient, Purpose
-from backend.research import studies
 from backend.research.governance_tables import Decision, ProposalKind, ResearchProposal
 from ml.federated.plan import FederationPlan, PlanRefused
+from ml.rwe.protocol import ProtocolRefused, parse_protocol
 
 # As the federation tells its size: whoever asks twice does not learn who joined in between.
 SMALLEST_CELL = 10
@@ -90,11 +89,15 @@ def digest(content: bytes) -> str:
 
 
 def read_asked(kind: ProposalKind, content: bytes) -> Asked:
-    """What a protocol (TOML) or a plan of a round (JSON) asks for. Raises NotProposable or StudyRefused, by field."""
+    """What a protocol (TOML) or a plan of a round (JSON) asks for. Raises NotProposable, by field."""
     if len(content) > LARGEST_TEXT_BYTES:
         raise NotProposable(f"The text is longer than {LARGEST_TEXT_BYTES} bytes.")
     if kind is ProposalKind.STUDY:
-        protocol = studies.read("The text", content)
+        try:
+            protocol = parse_protocol(content)
+        except ProtocolRefused as refused:
+            fields = [FieldError(problem.field, problem.message) for problem in refused.problems]
+            raise NotProposable("The text is not a protocol that can be run.", fields=fields) from refused
         return Asked(kind, protocol.id, protocol.title[:200], Purpose.RESEARCH, protocol.text)
     if kind is ProposalKind.EXPORT:
         export = read_export(content)
@@ -236,10 +239,6 @@ def account(session: Session, email: str) -> Clinician:
     if found is None:
         raise NotFound(f"There is no active account with the address {email}.")
     return found
-
-
-def is_digest(text: str) -> bool:
-    return re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
 def _record(session: Session, who: Clinician, action: str, row: ResearchProposal, now: datetime) -> None:

@@ -9,18 +9,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag
-from uuid import UUID
 
 import psycopg
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from backend.core.errors import FieldError, SoomError
 from backend.research import omop_database
 from backend.research.export import export_study
+from backend.research.governance import accepted
+from backend.research.governance_tables import ProposalKind
 from ml.omop import cohort
 from ml.omop.quality import FIELD_LIST, QualityReport, check_quality, read_field_list
 from ml.omop.source import OmopSource, OmopUnreadable
-from ml.rwe.protocol import Protocol, ProtocolRefused, parse_protocol
+from ml.rwe.protocol import Protocol, ProtocolRefused, read_protocol
 from ml.rwe.register import ProtocolChanged, RegisterBroken, ResultsRefused, StudyRegister
 from ml.rwe.run import run_study
 from ml.rwe.simulated_hospital import write_simulated_hospitals
@@ -65,14 +67,13 @@ def run(
     open_results: bool = False,
     override: str | None = None,
     folder: Path | None = None,
-    hospital_ids: Sequence[UUID] | None = None,
 ) -> StudyOutcome:
     """One step of the study in `file`. Without `hospitals` it runs on the consenting patients of `engine`'s database,
-    of the hospitals of `hospital_ids`, which accepted it.
+    those of the hospitals that accepted this very protocol.
 
-    Raises StudyRefused. Copies of patients' rows live in a folder that is gone when this returns.
+    Raises StudyRefused, NotAccepted. Copies of patients' rows live in a folder that is gone when this returns.
     """
-    protocol = read(file.name, file.read_bytes())
+    protocol = _read(file)
     register = StudyRegister(studies_folder / REGISTER_FILE)
     copies = studies_folder / f".{protocol.id}.copies"
     try:
@@ -81,6 +82,9 @@ def run(
                 sources = [stack.enter_context(_open(one, copies)) for one in hospitals]
             elif engine is not None:
                 own = copies / "own"
+                with Session(engine) as session:
+                    agreed = accepted(session, protocol.sha256, (ProposalKind.STUDY,))
+                    hospital_ids = [one.hospital_id for one in agreed]
                 export_study(
                     engine,
                     protocol.id,
@@ -137,13 +141,12 @@ def simulate(folder: Path, seed: int, patients: int) -> list[Path]:
     return write_simulated_hospitals(folder, seed, patients)
 
 
-def read(name: str, content: bytes) -> Protocol:
-    """The protocol in `content`, called `name` where it is refused. Raises StudyRefused, with every field at fault."""
+def _read(file: Path) -> Protocol:
     try:
-        return parse_protocol(content)
+        return read_protocol(file)
     except ProtocolRefused as refused:
         raise StudyRefused(
-            f"{name} is not a protocol that can be run; nothing was registered.",
+            f"{file.name} is not a protocol that can be run; nothing was registered.",
             fields=[FieldError(problem.field, problem.message) for problem in refused.problems],
         ) from refused
 

@@ -9,6 +9,7 @@ from backend.core.clock import Now
 from backend.core.database import DatabaseSession
 from backend.patients.schemas import ConsentOut
 from backend.patients.service import consents
+from backend.research.ledger import UsesOut, uses
 from backend.sharing import service
 from backend.sharing.schemas import (
     AccessesOut,
@@ -38,6 +39,12 @@ def accesses(caller: CallingDevice, session: DatabaseSession, now: Now) -> Acces
     """Who opened this patient's data, from the audit trail of the last year."""
     patient = service.own_patient(session, caller)
     return AccessesOut(accesses=service.accesses(session, patient, now=now))
+
+
+@router.get("/research")
+def research(caller: CallingDevice, session: DatabaseSession) -> UsesOut:
+    """Which studies, exports and rounds used this patient's data, when, and for which consented purpose."""
+    return uses(session, service.own_patient(session, caller))
 
 
 @router.get("/links")
