@@ -8,14 +8,20 @@ import numpy as np
 import psycopg
 import pyarrow.parquet as parquet
 import pytest
+from sqlmodel import Session
 from typer.testing import CliRunner, Result
 
 import ml.rwe
+from backend.accounts.tables import Hospital, Role
 from backend.cli import app
+from backend.research import governance
+from backend.research.governance_tables import Decision, ProposalKind
 from backend.research.studies import simulate
 from ml.omop.tables import SCHEMAS
 from ml.training.cohort_file import read_cohort_file
 from tests.backend.research.conftest import ResearchClinic
+from tests.conftest import NOON
+from tests.factories.clinic import clinician
 
 EXAMPLE = Path(ml.rwe.__file__).parent / "example_study.toml"
 
@@ -105,23 +111,36 @@ def test_a_folder_that_holds_no_omop_is_refused_by_name(tmp_path: Path) -> None:
     assert "Nowhere: the OMOP tables person, observation_period are missing" in said(answer)
 
 
+def accept(clinic: ResearchClinic, protocol: Path) -> None:
+    """A researcher of the clinic's hospital proposes the study, and an administrator accepts it."""
+    with Session(clinic.engine) as session:
+        patient = next(iter(clinic.patients.values()))
+        hospital = session.get_one(Hospital, patient.hospital_id)
+        researcher = clinician(session, hospital, now=NOON, role=Role.RESEARCHER)
+        administrator = clinician(session, hospital, now=NOON, role=Role.ADMINISTRATOR)
+        asked = governance.read_asked(ProposalKind.STUDY, protocol.read_bytes())
+        proposal = governance.propose(session, researcher, asked, now=NOON)
+        assert proposal.id is not None
+        governance.decide(session, administrator, proposal.id, Decision.ACCEPTED, "A good question.", now=NOON)
+        session.commit()
+
+
 def test_a_study_on_our_own_patients_leaves_no_copy_of_their_rows(
     research_clinic: ResearchClinic, tmp_path: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", research_clinic.engine.url.render_as_string(hide_password=False))
-    answer = soom("study", "run", quick_protocol(tmp_path))
+    protocol = quick_protocol(tmp_path)
+    accept(research_clinic, protocol)
+    answer = soom("study", "run", protocol)
     assert answer.exit_code == 0, answer.output
     assert "this hospital: fewer than 20 patients" in answer.output
     assert list(data_folder.rglob("*.parquet")) == []
 
 
 def test_exported_tables_pass_the_quality_check_but_for_what_is_unmapped(
-    research_clinic: ResearchClinic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    research_clinic: ResearchClinic, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", research_clinic.engine.url.render_as_string(hide_password=False))
-    exported = soom("export", "omop", "quality", tmp_path / "omop", "--title", "How good is it")
-    assert exported.exit_code == 0, exported.output
-    assert "Without a concept: Herbal spray (1 rows)" in exported.output
+    research_clinic.export(tmp_path / "omop", "quality")
     checked = soom("omop", "check", tmp_path / "omop")
     report = json.loads(checked.stdout)
     failing = [check for check in report["checks"] if not check["passed"]]
