@@ -182,7 +182,6 @@ UNKNOWN = {
     "model_id": "demonstration",
     "proposal_id": "7",
     "check_id": "7",
-    "model_id": "demonstration",
     "resource_type": "Patient",
     "link_id": NOBODY,
     "device_id": NOBODY,
