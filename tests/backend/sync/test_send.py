@@ -87,6 +87,7 @@ def test_nothing_new_is_nothing(phone: clinic.Phone, reliever: Inhaler, session:
         "more": False,
         "entries": [],
         "profile": None,
+        "consents": None,
         "inhalers": None,
         "plan": None,
         "forecast": None,
