@@ -29,7 +29,9 @@ def new_hospital_command(
     name: Annotated[str, typer.Option(help="Name of the hospital in the network.")],
     code: Annotated[int, typer.Option(min=0, help="Number of the hospital in the shared model.")],
     data_file: Annotated[str | None, typer.Option(help="A cohort file (.npz) in the folder.")] = None,
-    data_command: Annotated[str | None, typer.Option(help="A program that writes a cohort file to {file}.")] = None,
+    data_command: Annotated[
+        str | None, typer.Option(help="A program that writes a cohort file to {file}; {plan}: the plan's SHA-256.")
+    ] = None,
     accept_any: Annotated[bool, typer.Option(help="Take part in any plan, not only in accepted ones.")] = False,
 ) -> None:
     """Make a hospital's folder and keys. Prints the public keys, which go to the coordinator and into every roster."""

@@ -35,16 +35,20 @@ def cohort_file_source(file: Path) -> Source:
     return read
 
 
-def command_source(command: str) -> Source:
+def command_source(command: str, plan_digest: Callable[[], str]) -> Source:
     """A program that writes a cohort file where `{file}` stands, such as an export of Soom's database or OMOP tables.
 
+    `{plan}` becomes the digest of the plan that asks, so that the program can refuse what its hospital did not accept:
+    `soom export round {file} {plan}` does.
     HospitalDataRefused, what the program said as its cause, when it fails or writes no cohort.
     """
 
     def read() -> Cohort:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "cohort.npz"
-            words = [word.replace("{file}", str(file)) for word in shlex.split(command)]
+            words = [
+                word.replace("{file}", str(file)).replace("{plan}", plan_digest()) for word in shlex.split(command)
+            ]
             try:
                 # The hospital's own configuration names the program; nothing from the network reaches this line.
                 made = subprocess.run(words, capture_output=True, encoding="utf-8", timeout=COMMAND_SECONDS)  # noqa: S603

@@ -67,14 +67,15 @@ class HospitalSettings:
         return settings
 
 
-def source_of(settings: HospitalSettings, folder: Path) -> "Callable[[], Cohort]":
-    """The data that the settings name. Refusal for anything else than a file or a command."""
+def source_of(settings: HospitalSettings, folder: Path, plan_digest: Callable[[], str]) -> "Callable[[], Cohort]":
+    """The data that the settings name, as the plan of `plan_digest` may have them. Refusal for anything else than a
+    file or a command."""
     from ml.federated.hospital_data import cohort_file_source, command_source
 
     if set(settings.data) == {"file"}:
         return cohort_file_source(folder / settings.data["file"])
     if set(settings.data) == {"command"}:
-        return command_source(settings.data["command"])
+        return command_source(settings.data["command"], plan_digest)
     raise Refusal("the data of a hospital are a file or a command")
 
 
@@ -89,7 +90,8 @@ class Hospital:
     ) -> None:
         self.folder = folder
         self.settings = HospitalSettings.read(folder)
-        self._source = source or source_of(self.settings, folder)
+        self._plan_digest = ""
+        self._source = source or source_of(self.settings, folder, lambda: self._plan_digest)
         self._now = now
         self._rows: dict[str, HospitalRows] = {}
         self._cohort: Cohort | None = None
@@ -106,6 +108,7 @@ class Hospital:
         name = self.settings.name
         try:
             plan = self._agreed(question)
+            self._plan_digest = plan.digest
             reply = self._answer(question, plan)
             self._note(question, plan, "answered")
         except (Refusal, PlanRefused, NotMasked, HospitalDataRefused, TreesRefused) as refused:
