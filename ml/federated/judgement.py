@@ -77,7 +77,9 @@ def judge(cohort: Cohort, aside: np.ndarray, files: Mapping[str, str], plan: Fed
         return {"enough": False, "adopt": True, "why": "too few patients or attacks among those set aside"}
     own = own_model(cohort.chosen(np.flatnonzero(~aside)), plan)
     found = figures_of(federated, data)
-    low, high = CALIBRATED
+    # An attack counts once for each day of the horizon before it; two standard errors of that many are luck.
+    luck = np.exp(2.0 / np.sqrt(positives / MAIN_HORIZON_DAYS))
+    low, high = CALIBRATED[0] / luck, CALIBRATED[1] * luck
     return {
         "enough": True,
         "federated": {name: round(value, 3) for name, value in found.items()},
