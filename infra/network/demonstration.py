@@ -1,4 +1,4 @@
-"""`make network`: five simulated hospitals as real processes learn together, and each says what it gained.
+"""`make network`: five simulated hospitals as real processes learn together and run a study; each says what it gained.
 
 The hospitals' data, keys and ledgers lie in one folder each; what the coordinator saw lies in `run/`.
 """
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.network import study
 from ml.federated.deployment import NetworkFailed, running
 from ml.federated.plan import FederationPlan
 from ml.federated.simulated import make_hospitals, simulated_hospitals
@@ -60,6 +61,22 @@ def table(sizes: Mapping[str, int], judgement: Mapping[str, Mapping[str, Any]]) 
     return "\n".join(lines)
 
 
+def gains(judgement: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A sentence a hospital, on the patients it had set aside."""
+    lines = [""]
+    for name, found in judgement.items():
+        if not found["enough"]:
+            lines.append(f"{name}: {found['why']}; what it gained cannot be told.")
+        elif not found["own"]:
+            lines.append(f"{name} had too few attacks for a model of its own, and now has one.")
+        else:
+            more = found["federated"]["auroc"] - found["own"]["auroc"]
+            caught = 100 * (found["federated"]["sensitivity"] - found["own"]["sensitivity"])
+            verdict = "would adopt it" if found["adopt"] else "would not adopt it: its chances are off here"
+            lines.append(f"{name} gained {more:+.3f} AUROC and {caught:+.0f} attacks foreseen of 100; it {verdict}.")
+    return lines
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the hospitals and the run are kept; made anew")
@@ -84,6 +101,12 @@ def main() -> int:
         return 1
     judgement = json.loads((folder / "run" / "judgement.json").read_text(encoding="utf-8"))
     say(table({name: len(cohort.profiles) for name, cohort in hospitals.training.items()}, judgement))
+    say("\n".join(gains(judgement)))
+    try:
+        say("\n".join(study.run(folder / "study", list(hospitals.training), SEED, say)))
+    except study.StudyFailed as failed:
+        say(str(failed))
+        return 1
     say(f"\nThe model: {outcome['model']}\nWhat a hospital was asked, and why: {folder / 'north' / 'ledger.jsonl'}")
     return 0
 
