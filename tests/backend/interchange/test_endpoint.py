@@ -26,7 +26,7 @@ def browser(client: TestClient, session: Session, made: FullClinic) -> TestClien
     return signed_in(client, session, made, now=NOON).client
 
 
-def found(client: TestClient, resource_type: str, patient: Patient, **asked: object) -> list[dict[str, object]]:
+def found(client: TestClient, resource_type: str, patient: Patient, **asked: str | int) -> list[dict[str, object]]:
     """All pages."""
     answer = client.get(f"/fhir/{resource_type}", params={"patient": str(patient.id), **asked})
     resources = []

@@ -173,8 +173,8 @@ def test_alert_settings_are_kept_within_bounds_and_the_one_on_call_is_of_the_hos
     own = clinic.clinician(session, hospital, now=clock.now)
     foreign = clinic.clinician(session, clinic.hospital(session), now=clock.now)
     session.commit()
-    chosen: dict[str, object] = {"amber_per_patient_month": 0.5, "red_per_patient_month": 0.2, "second_after_minutes": 10}
-    chosen |= {"email_after_minutes": 20, "on_call_id": str(own.id)}
+    chosen: dict[str, object] = {"amber_per_patient_month": 0.5, "red_per_patient_month": 0.2}
+    chosen |= {"second_after_minutes": 10, "email_after_minutes": 20, "on_call_id": str(own.id)}
     path = "/v1/administrator/alert-settings"
     assert client.put(path, json=chosen).json() == chosen
     assert client.get(path).json() == chosen
