@@ -20,7 +20,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["hospital_id"], ["hospital.id"], name=op.f("fk_patient_identifier_hospital_id")),
         sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name=op.f("fk_patient_identifier_patient_id")),
         sa.PrimaryKeyConstraint("patient_id", "system", "value", name=op.f("pk_patient_identifier")),
-        sa.UniqueConstraint("hospital_id", "system", "value", name=op.f("uq_patient_identifier_hospital_id_system_value")),
+        sa.UniqueConstraint(
+            "hospital_id", "system", "value", name=op.f("uq_patient_identifier_hospital_id_system_value")
+        ),
     )
     op.create_table(
         "imported_resource",
