@@ -103,7 +103,10 @@ def read_asked(kind: ProposalKind, content: bytes) -> Asked:
         export = read_export(content)
         return Asked(kind, export.id, export.title, Purpose.RESEARCH, content.decode())
     try:
-        plan = FederationPlan.from_dict(json.loads(content))
+        stored = json.loads(content)
+        if not isinstance(stored, dict):
+            raise PlanRefused("a plan is an object of settings")
+        plan = FederationPlan.from_dict(stored)
     except (ValueError, PlanRefused) as error:
         raise NotProposable(f"The text is not a plan of a training round: {error}") from error
     text = json.dumps(plan.to_dict(), sort_keys=True)
