@@ -198,6 +198,30 @@ def snooze_by_clinician(session: Session, clinician: Clinician, alert_id: UUID, 
 
 def snooze_by_patient(session: Session, patient_id: UUID, alert_id: UUID, hours: int, now: datetime) -> Alert:
     """The same by one of the patient's phones; when the time is over the patient is told again."""
+    alert = _locked_alert_of(session, patient_id, alert_id)
+    _snooze(session, alert, hours, SnoozedBy.PATIENT, patient_id, now)
+    return alert
+
+
+def end_snooze_by_patient(session: Session, patient_id: UUID, alert_id: UUID, now: datetime) -> Alert:
+    """Wake an alert that a phone of the patient snoozed; a clinician's snooze stays. Raises NotFound."""
+    alert = _locked_alert_of(session, patient_id, alert_id)
+    if alert.snoozed_by == SnoozedBy.PATIENT:
+        alert.snoozed_until = alert.snoozed_by = None
+        session.flush()
+        audit.record(
+            session,
+            now=now,
+            actor_kind=ActorKind.PATIENT,
+            actor_id=patient_id,
+            action="end_alert_snooze",
+            patient_ids=[patient_id],
+            detail={"alert_id": str(alert.id)},
+        )
+    return alert
+
+
+def _locked_alert_of(session: Session, patient_id: UUID, alert_id: UUID) -> Alert:
     alert = session.exec(
         select(Alert)
         .where(Alert.id == alert_id, Alert.patient_id == patient_id)
@@ -206,7 +230,6 @@ def snooze_by_patient(session: Session, patient_id: UUID, alert_id: UUID, hours:
     ).first()
     if alert is None:
         raise NotFound
-    _snooze(session, alert, hours, SnoozedBy.PATIENT, patient_id, now)
     return alert
 
 

@@ -17,6 +17,7 @@ from backend.core.clock import Clock
 from backend.core.database import NewSession
 from backend.notifications.push import TIME_TO_LIVE, Push, PushMessage, PushOutcome, PushResult
 from backend.notifications.tables import Delivery, DeliveryOutcome, InboxMessage, MessageKind, MessageLevel, Watch
+from backend.notifications.watches import running
 from backend.notifications.wording import TrackRecord, inbox_words, push_words, track_record_words
 from backend.patients.store import next_changes
 from backend.patients.tables import Patient
@@ -178,9 +179,7 @@ def ring(session: Session, messages: Sequence[InboxMessage], *, now: datetime) -
         phones.setdefault(patient_id, []).append(device_id)
     resting = set(
         session.exec(
-            select(Watch.patient_id, Watch.device_id).where(
-                col(Watch.patient_id).in_(patient_ids), col(Watch.began_at) <= now, col(Watch.until) > now
-            )
+            select(Watch.patient_id, Watch.device_id).where(col(Watch.patient_id).in_(patient_ids), *running(now))
         ).all()
     )
     deliveries = [

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, delete, select
 
-from backend.accounts.tables import Device
+from backend.accounts.tables import Device, DeviceRole
 from backend.core import audit
 from backend.core.errors import SoomError
 from backend.notifications.tables import Watch
@@ -69,12 +70,35 @@ def take_watch_back(session: Session, patient_id: UUID, device_id: UUID, *, now:
     _record(session, patient_id, "take_watch_back", now, device_id)
 
 
-def running_watches(session: Session, patient_id: UUID, *, now: datetime) -> list[Watch]:
+def phones_of(session: Session, patient_id: UUID) -> list[Device]:
+    """Every phone that warnings can reach, the patient's own before those of carers, then as they came."""
     return list(
         session.exec(
-            select(Watch).where(Watch.patient_id == patient_id, Watch.until > now).order_by(col(Watch.began_at))
+            select(Device)
+            .where(Device.patient_id == patient_id, col(Device.removed_at).is_(None))
+            .order_by(col(Device.role) != DeviceRole.PATIENT.value, col(Device.enrolled_at), col(Device.id))
         ).all()
     )
+
+
+def running_watches(session: Session, patient_id: UUID, *, now: datetime) -> list[Watch]:
+    return list(
+        session.exec(select(Watch).where(Watch.patient_id == patient_id, *running(now)).order_by(col(Watch.began_at)))
+    )
+
+
+def running(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Which watches rest at an instant: a phone that was shut out since can hear nothing for another."""
+    still_there = (
+        select(Device.id)
+        .where(
+            col(Device.id) == col(Watch.to_device_id),
+            col(Device.patient_id) == col(Watch.patient_id),
+            col(Device.removed_at).is_(None),
+        )
+        .exists()
+    )
+    return col(Watch.began_at) <= now, col(Watch.until) > now, still_there
 
 
 def _record(session: Session, patient_id: UUID, action: str, now: datetime, device_id: UUID, **detail: object) -> None:

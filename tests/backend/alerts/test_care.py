@@ -159,6 +159,20 @@ def test_an_amber_alert_that_the_patient_snoozed_rings_again_when_the_time_is_ov
     assert watch.watch_due(new_session, NOW + 99 * DAY) == 0
 
 
+def test_a_patient_takes_back_a_snooze_and_leaves_a_clinicians_alone(
+    session: Session, new_session: Callable[[], Session], doctor: Clinician, patient: Patient
+) -> None:
+    alert = amber_alert(session, patient)
+    service.snooze_by_patient(session, patient.id, alert.id, 12, NOW)
+    service.end_snooze_by_patient(session, patient.id, alert.id, NOW + MINUTE)
+    assert (alert.snoozed_until, alert.snoozed_by) == (None, None)
+    watch.watch_due(new_session, NOW + 12 * 60 * MINUTE)
+    assert len(session.exec(select(InboxMessage)).all()) == 1, "nothing comes back twice"
+    service.snooze_by_clinician(session, doctor, alert.id, 24, NOW)
+    service.end_snooze_by_patient(session, patient.id, alert.id, NOW + MINUTE)
+    assert alert.snoozed_until == NOW + DAY
+
+
 def test_a_snoozed_amber_alert_that_becomes_red_is_awake_at_once(
     session: Session, doctor: Clinician, patient: Patient
 ) -> None:

@@ -15,7 +15,7 @@ from backend.notifications.push import FirebasePush
 from backend.notifications.receipts import PushReceipt, note_receipts
 from backend.notifications.service import deliver_due, tell
 from backend.notifications.tables import Delivery, InboxMessage, MessageKind, MessageLevel
-from backend.notifications.watches import PhoneUnknown, WatchTooLong, hand_watch, take_watch_back
+from backend.notifications.watches import PhoneUnknown, WatchTooLong, hand_watch, running_watches, take_watch_back
 from backend.patients.tables import Patient
 from tests.conftest import NOON, SettableClock
 from tests.factories import clinic, diary
@@ -183,6 +183,16 @@ def test_somebody_always_hears_the_watch_goes_to_a_phone_that_keeps_it(session: 
     for wrong in (NOON, NOON + timedelta(days=15)):
         with pytest.raises(WatchTooLong):
             hand_watch(session, patient.id, mother.id, father.id, until=wrong, now=NOON)
+
+
+def test_the_watch_comes_back_at_once_from_a_phone_that_is_shut_out(session: Session, patient: Patient) -> None:
+    mother, father = phone(session, patient, "mother"), phone(session, patient, "father")
+    hand_watch(session, patient.id, mother.id, father.id, until=NOON + 60 * MINUTE, now=NOON - MINUTE)
+    father.removed_at = NOON
+    session.flush()
+    told(session, patient)
+    assert rung(session) == {mother.id}
+    assert running_watches(session, patient.id, now=NOON) == []
 
 
 def test_a_phone_that_was_removed_gets_no_push(session: Session, patient: Patient) -> None:
