@@ -63,7 +63,7 @@ def table(sizes: Mapping[str, int], judgement: Mapping[str, Mapping[str, Any]]) 
 
 def gains(judgement: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A sentence a hospital, on the patients it had set aside."""
-    lines = [""]
+    lines = ["", "What each gained by learning together, on the patients it had set aside:"]
     for name, found in judgement.items():
         if not found["enough"]:
             lines.append(f"{name}: {found['why']}; what it gained cannot be told.")
@@ -73,7 +73,7 @@ def gains(judgement: Mapping[str, Mapping[str, Any]]) -> list[str]:
             more = found["federated"]["auroc"] - found["own"]["auroc"]
             caught = 100 * (found["federated"]["sensitivity"] - found["own"]["sensitivity"])
             verdict = "would adopt it" if found["adopt"] else "would not adopt it: its chances are off here"
-            lines.append(f"{name} gained {more:+.3f} AUROC and {caught:+.0f} attacks foreseen of 100; it {verdict}.")
+            lines.append(f"{name}: AUROC {more:+.3f}, attacks foreseen {caught:+.0f} of 100; it {verdict}.")
     return lines
 
 
