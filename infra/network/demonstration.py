@@ -72,8 +72,8 @@ def gains(judgement: Mapping[str, Mapping[str, Any]]) -> list[str]:
         else:
             more = found["federated"]["auroc"] - found["own"]["auroc"]
             caught = 100 * (found["federated"]["sensitivity"] - found["own"]["sensitivity"])
-            verdict = "would adopt it" if found["adopt"] else "would not adopt it: its chances are off here"
-            lines.append(f"{name}: AUROC {more:+.3f}, attacks foreseen {caught:+.0f} of 100; it {verdict}.")
+            fit = "its chances here are off by no more than luck" if found["adopt"] else "its chances are off here"
+            lines.append(f"{name}: AUROC {more:+.3f}, attacks foreseen {caught:+.0f} of 100; {fit}.")
     return lines
 
 
