@@ -61,6 +61,7 @@ from mobile_app.state.plan import PlanPage
 from mobile_app.state.precursors import Precursors
 from mobile_app.state.preferences import Preferences
 from mobile_app.state.reminders import Reminders
+from mobile_app.state.snoozing import Snoozing
 from mobile_app.state.sync_truth import SyncTruth
 from mobile_app.state.today import Today
 from mobile_app.state.trends import Trends
@@ -356,7 +357,11 @@ class SoomApp(MDApp):
                 Reminders(diary, self._reminding.keeper), self._device.reliability, wording, self._shown_frame
             ),
             "today": lambda: TodayScreen(
-                Today(diary, self._device.reliability), self.truth, wording, self._shown_frame
+                Today(diary, self._device.reliability),
+                Snoozing(diary, self.ask_clinic),
+                self.truth,
+                wording,
+                self._shown_frame,
             ),
             "diary": lambda: DayListScreen(DayList(diary), wording, self._shown_frame),
             "trends": lambda: TrendsScreen(Trends(diary), wording, self._shown_frame),

@@ -1,11 +1,11 @@
-"""Who saw the diary, links to the report, carers' phones: asked of the server, kept for when there is no network."""
+"""Who saw the diary, links, carers' phones, watch and snoozes: asked of the server, kept for later."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from mobile_app.data.database import PhoneDatabase
-from mobile_app.data.entries import instant_from_wire
+from mobile_app.data.entries import instant_from_wire, instant_to_wire
 from mobile_app.data.server import ServerUnreachable, SoomServer
 
 
@@ -51,6 +51,25 @@ class CarerCode:
     link: str
 
 
+@dataclass(frozen=True, slots=True)
+class WatchPhone:
+    """A phone that warnings can reach."""
+
+    id: str
+    name: str
+    role: str
+    is_this_phone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Until then ``phone_id`` rings for red warnings alone, and ``to_phone_id`` for all."""
+
+    phone_id: str
+    to_phone_id: str
+    until: datetime
+
+
 class SharingPapers:
     """What the server said last, sealed beside the diary."""
 
@@ -88,6 +107,26 @@ class SharingPapers:
             OtherPhone(one["id"], one["name"], one["role"], _instant(one["last_seen_at"]), bool(one["is_this_phone"]))
             for one in self._database.setting("phones", [])
         ]
+
+    def watch_phones(self) -> list[WatchPhone]:
+        """All phones that warnings can reach, the patient's own first; empty before the server was ever asked."""
+        return [
+            WatchPhone(one["id"], one["name"], one["role"], bool(one["is_this_phone"]))
+            for one in self._database.setting("watch", {}).get("phones", [])
+        ]
+
+    def watches(self, now: datetime) -> list[Watch]:
+        """Hand-overs that are not over."""
+        found = [
+            Watch(one["device_id"], one["to_device_id"], instant_from_wire(one["until"]))
+            for one in self._database.setting("watch", {}).get("watches", [])
+        ]
+        return [watch for watch in found if watch.until > now]
+
+    def snoozed_until(self, alert_id: str, now: datetime) -> datetime | None:
+        """Until when a warning rests that this phone put off; None when it does not, or no longer."""
+        until = _instant(self._database.setting("snoozes", {}).get(alert_id))
+        return until if until is not None and until > now else None
 
 
 class Sharing:
@@ -130,6 +169,35 @@ class Sharing:
     def remove_carer(self, phone_id: str) -> None:
         """Shuts a carer's phone out."""
         self._keep("phones", self._server.ask("POST", f"/v1/patient/phones/{phone_id}/removal", {}))
+
+    def fetch_watch(self) -> None:
+        """Who gets the warnings."""
+        self._keep_watch(self._server.ask("GET", "/v1/patient/watch"))
+
+    def hand_watch(self, phone_id: str, until: datetime) -> None:
+        """Lets this phone rest until then, but for red warnings; the other one hears all."""
+        body = {"to_device_id": phone_id, "until": instant_to_wire(until)}
+        self._keep_watch(self._server.ask("POST", "/v1/patient/watch", body))
+
+    def take_watch_back(self) -> None:
+        """From now on this phone rings for all warnings again."""
+        self._keep_watch(self._server.ask("DELETE", "/v1/patient/watch"))
+
+    def snooze_alert(self, alert_id: str, hours: int) -> None:
+        """Puts an amber warning off."""
+        self._keep_snooze(alert_id, self._server.ask("POST", f"/v1/patient/alerts/{alert_id}/snooze", {"hours": hours}))
+
+    def end_snooze(self, alert_id: str) -> None:
+        """Takes it back."""
+        self._keep_snooze(alert_id, self._server.ask("DELETE", f"/v1/patient/alerts/{alert_id}/snooze"))
+
+    def _keep_watch(self, answer: dict[str, Any]) -> None:
+        self._database.keep_setting("watch", {name: _part(answer, name) for name in ("phones", "watches")})
+
+    def _keep_snooze(self, alert_id: str, answer: dict[str, Any]) -> None:
+        # Only the newest: a patient has at most one warning that is not over.
+        until = _part(answer, "snoozed_until")
+        self._database.keep_setting("snoozes", {} if until is None else {alert_id: until})
 
     def _keep(self, name: str, answer: dict[str, Any]) -> None:
         self._database.keep_setting(name, _part(answer, name))

@@ -20,6 +20,7 @@ _WAYS = (
     ("links", "link-variant"),
     ("carers", "account-heart-outline"),
 )
+_WAYS_OF_CARER = (("watch", "bell-ring-outline"),)
 
 
 class MyDataScreen(Page):
@@ -68,13 +69,17 @@ class MyDataScreen(Page):
         elif diary.is_carers:
             text = say("carers.this_phone", name=diary.patient_name)
             self.add_widget(Notice(text=text, tone="primary", icon="account-heart-outline"))
+            self._lead_to(_WAYS_OF_CARER)
         else:
-            card = Card(spacing="4dp", padding=("14dp", "8dp"))
-            for name, icon in _WAYS:
-                link = RowLink(icon=icon, label=say(f"{name}.title"))
-                link.bind(on_release=lambda _, name=name: self.frame.go(name))
-                card.add_widget(link)
-            self.add_widget(card)
+            self._lead_to(_WAYS)
+
+    def _lead_to(self, ways: tuple[tuple[str, str], ...]) -> None:
+        card = Card(spacing="4dp", padding=("14dp", "8dp"))
+        for name, icon in ways:
+            link = RowLink(icon=icon, label=self.wording.say(f"{name}.title"))
+            link.bind(on_release=lambda _, name=name: self.frame.go(name))
+            card.add_widget(link)
+        self.add_widget(card)
 
     def _write_report(self) -> Path:
         # Pillow's drawing is loaded when a report is wanted, not with the app.

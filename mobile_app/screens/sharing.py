@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 from mobile_app.data.sharing import Link, OtherPhone
 from mobile_app.locales import Wording
+from mobile_app.screens.asked import AskedScreen
 from mobile_app.screens.frame import Frame
+from mobile_app.screens.watch import WatchLineView, WatchScreen
 from mobile_app.state.consents import ConsentPage
 from mobile_app.state.open_diary import OpenDiary
-from mobile_app.state.sharing import LINK_DAYS, Ask, AskedPage, Carers, Links, WhoSaw
+from mobile_app.state.sharing import LINK_DAYS, Ask, Carers, Links, WhoSaw
+from mobile_app.state.watch import WatchPage
 from mobile_app.widgets.field import Field
 from mobile_app.widgets.press import Choice, ChoiceGrid, ChoiceRow, PushButton, RowLink
 from mobile_app.widgets.qr_code import QrCode
@@ -41,34 +44,6 @@ class ConsentsScreen(Page):
             if line.standing:
                 card.add_widget(Words(text=line.standing, role="small", tone="soft"))
             body.add_widget(card)
-
-
-class AskedScreen(Page):
-    """What a page shows whose answers come from the clinic: the last one, and why there is no newer."""
-
-    state: AskedPage
-
-    def __init__(self, state: AskedPage, wording: Wording, frame: Frame, title: str) -> None:
-        super().__init__(title=wording.say(title))
-        self.state = state
-        self.wording = wording
-        self.frame = frame
-        state.on_change = self.fill
-
-    def fill(self) -> None:
-        """Builds the page from the state."""
-        body, say = self.ids.body, self.wording.say
-        body.clear_widgets()
-        self.ids.foot.clear_widgets()
-        self.lay_out(body)
-        if self.state.busy:
-            body.add_widget(Words(text=say("sharing.busy"), role="label", tone="soft"))
-        elif self.state.problem:
-            body.add_widget(Notice(text=self.state.problem, tone="yellow", icon="cloud-off-outline"))
-
-    def lay_out(self, body: Column) -> None:
-        """Adds what is known."""
-        raise NotImplementedError
 
 
 class WhoSawScreen(AskedScreen):
@@ -200,8 +175,9 @@ class CarersScreen(AskedScreen):
 
     state: Carers
 
-    def __init__(self, state: Carers, wording: Wording, frame: Frame) -> None:
+    def __init__(self, state: Carers, watch: WatchPage, wording: Wording, frame: Frame) -> None:
         super().__init__(state, wording, frame, "carers.title")
+        self._watch = watch
         self._asked_to_remove: str | None = None
 
     def shown(self) -> None:
@@ -214,6 +190,8 @@ class CarersScreen(AskedScreen):
         body.add_widget(Words(text=say("carers.lead"), tone="soft"))
         for phone in self.state.carers:
             body.add_widget(self._carer(phone))
+        if self.state.carers:
+            self._on_watch(body)
         code = self.state.code
         if code is not None:
             card = Card()
@@ -226,6 +204,15 @@ class CarersScreen(AskedScreen):
         make.enabled = not self.state.busy
         make.bind(on_release=lambda _: self.state.make_code())
         self.put_at_foot(make)
+
+    def _on_watch(self, body: Column) -> None:
+        card = Card(spacing="14dp")
+        for line in self._watch.lines:
+            card.add_widget(WatchLineView(line))
+        way = RowLink(icon="swap-horizontal", label=self.wording.say("watch.title"))
+        way.bind(on_release=lambda _: self.frame.go("watch"))
+        card.add_widget(way)
+        body.add_widget(card)
 
     def _carer(self, phone: OtherPhone) -> Card:
         say = self.wording.say
@@ -260,5 +247,6 @@ def sharing_pages(
         "who_saw": lambda: WhoSawScreen(WhoSaw(diary, ask), wording, frame()),
         "links": lambda: LinksScreen(Links(diary, ask), wording, frame()),
         "link": lambda link_id: LinkScreen(Links(diary, ask), link_id, wording, frame()),
-        "carers": lambda: CarersScreen(Carers(diary, ask), wording, frame()),
+        "carers": lambda: CarersScreen(Carers(diary, ask), WatchPage(diary, ask), wording, frame()),
+        "watch": lambda: WatchScreen(WatchPage(diary, ask), wording, frame()),
     }

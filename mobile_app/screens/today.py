@@ -3,9 +3,11 @@
 from kivy.properties import BooleanProperty, ListProperty, NumericProperty, StringProperty
 
 from mobile_app.locales import Wording
+from mobile_app.screens.alert_notice import AlertNotice
 from mobile_app.screens.frame import Frame
+from mobile_app.state.snoozing import Snoozing
 from mobile_app.state.sync_truth import SyncTruth
-from mobile_app.state.today import DoseCard, ForecastCard, RelieverCard, Today, ZoneCard
+from mobile_app.state.today import DoseCard, ForecastCard, News, RelieverCard, Today, ZoneCard
 from mobile_app.widgets import load_rules
 from mobile_app.widgets.press import Pressable
 from mobile_app.widgets.surface import Card, Column, Notice, Page, Row
@@ -88,13 +90,15 @@ class PressableNotice(Pressable, Notice):
 class TodayScreen(Page):
     """Shows ``state`` and hands it every tap."""
 
-    def __init__(self, state: Today, truth: SyncTruth, wording: Wording, frame: Frame) -> None:
+    def __init__(self, state: Today, snoozing: Snoozing, truth: SyncTruth, wording: Wording, frame: Frame) -> None:
         super().__init__()
         self.state = state
+        self.snoozing = snoozing
         self.truth = truth
         self.wording = wording
         self.frame = frame
         state.on_change = self.fill
+        snoozing.on_change = self.fill
         truth.on_change = self.tell_truth
 
     def shown(self) -> None:
@@ -115,10 +119,7 @@ class TodayScreen(Page):
         self.tell_truth()
         self._zone(self.state.zone_card)
         for news in self.state.news:
-            notice = PressableNotice(text=news.text, tone=news.tone, icon=news.icon)
-            if news.page is not None:
-                notice.bind(on_release=lambda _, page=news.page: self.frame.go(page))
-            body.add_widget(notice)
+            body.add_widget(self._news(news))
         self._ways()
         for reliever in self.state.relievers:
             self._reliever(reliever)
@@ -126,6 +127,14 @@ class TodayScreen(Page):
             self._dose(dose)
         self._check_in()
         self._forecast(self.state.forecast_card)
+
+    def _news(self, news: News) -> AlertNotice | PressableNotice:
+        if news.alert_id is not None:
+            return AlertNotice(news, news.alert_id, self.snoozing, self.wording)
+        notice = PressableNotice(text=news.text, tone=news.tone, icon=news.icon)
+        if news.page is not None:
+            notice.bind(on_release=lambda _, page=news.page: self.frame.go(page))
+        return notice
 
     def _zone(self, card: ZoneCard) -> None:
         view = ZoneCardView(

@@ -26,8 +26,13 @@ class AskedPage:
         self.problem: str | None = None
         self.on_change: Callable[[], None] = lambda: None
 
-    def ask(self, question: Callable[[Sharing], None], then: Callable[[], None] = lambda: None) -> None:
-        """Asks; ``then`` is called when the answer is kept."""
+    def ask(
+        self,
+        question: Callable[[Sharing], None],
+        then: Callable[[], None] = lambda: None,
+        if_unreachable: str = "sharing.unreachable",
+    ) -> None:
+        """Asks; ``then`` is called when the answer is kept. ``if_unreachable`` is the text for no network."""
         if self.busy:
             return
         self.busy, self.problem = True, None
@@ -35,14 +40,14 @@ class AskedPage:
 
         def answered(error: Exception | None) -> None:
             self.busy = False
-            self.problem = None if error is None else self._in_words(error)
+            self.problem = None if error is None else self._in_words(error, if_unreachable)
             if error is None:
                 then()
             self.on_change()
 
         self._ask(question, answered)
 
-    def _in_words(self, error: Exception) -> str:
+    def _in_words(self, error: Exception, if_unreachable: str) -> str:
         wording = self._diary.wording
         if isinstance(error, ServerRefused):
             if wording.knows(f"sharing.{error.code}"):
@@ -51,8 +56,13 @@ class AskedPage:
         if isinstance(error, SignInLost):
             return wording.say("sharing.not_connected")
         if isinstance(error, ServerUnreachable):
-            return wording.say("sharing.unreachable")
+            return wording.say(if_unreachable)
         raise error
+
+    def _until(self, at: datetime) -> str:
+        """Day and time by the calendar on the wall: at one in the morning the diary's day is still the one before."""
+        wording, local = self._diary.wording, self._diary.moment(at).local
+        return wording.say("watch.day_and_time", day=wording.full_date(local.date()), time=wording.time(local))
 
     def _day(self, at: datetime) -> str:
         return self._diary.wording.day(self._diary.moment(at).local_date, self._diary.today())
@@ -142,8 +152,13 @@ class Carers(AskedPage):
         self.code: CarerCode | None = None
 
     def refresh(self) -> None:
-        """Asks anew which phones are on this diary."""
-        self.ask(lambda server: server.fetch_phones())
+        """Asks anew which phones are on this diary, and which of them get the warnings."""
+
+        def question(server: Sharing) -> None:
+            server.fetch_phones()
+            server.fetch_watch()
+
+        self.ask(question)
 
     @property
     def carers(self) -> list[OtherPhone]:

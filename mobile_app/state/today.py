@@ -32,12 +32,17 @@ class ZoneCard:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Something from the clinic that wants to be read; ``page`` is where it leads, if anywhere."""
+    """Something from the clinic that wants to be read; ``page`` is where it leads, if anywhere.
+
+    A warning has ``alert_id`` and ``title``, which stays in view while the warning rests.
+    """
 
     text: str
     tone: str
     icon: str
     page: str | None
+    alert_id: str | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,10 @@ class Today:
         for item in sorted(items, key=lambda one: one.level != "red"):
             tone, icon = tones.get(item.level, ("primary", "message-text-outline"))
             page = "reminders" if item.kind == "phone_silent" else None
-            news.append(News("\n".join(part for part in (item.title, item.text) if part), tone, icon, page))
+            text = "\n".join(part for part in (item.title, item.text) if part)
+            # What is neither amber nor red is no warning and needs no answer.
+            alert_id = item.alert_id if item.level in tones else None
+            news.append(News(text, tone, icon, page, alert_id, item.title))
         return news
 
     def _card_without_reading(self) -> ZoneCard:

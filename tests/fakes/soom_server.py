@@ -92,6 +92,9 @@ class SoomServerFake:
     def _about_sharing(self, method: str, path: str, device: str | None, body: Wire | None) -> tuple[int, Wire]:
         if device is None:
             return 401, _error("access_token_expired")
+        if path == "watch":
+            phones = [(device, "patient"), *((one, "carer") for one in self.carers)]
+            return 200, {"phones": [self._phone(one, role, one == device) for one, role in phones], "watches": []}
         if device in self.carers:
             return 403, _error("carer_not_allowed")
         if path == "consents" and body is not None:

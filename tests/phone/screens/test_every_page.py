@@ -29,7 +29,7 @@ def pages(diary: OpenDiary) -> dict[str, dict[str, Any]]:
     plain = (
         "today diary trends plan more add peak_flow symptoms puffs trigger attack note medicines preferences "
         "emergency refused enrol welcome intended_use consent people control_check my_data lock reliability "
-        "consents who_saw links carers precursors first_steps reminders"
+        "consents who_saw links carers watch precursors first_steps reminders"
     )
     return {
         **{name: {} for name in plain.split()},
@@ -44,6 +44,8 @@ def fill(diary: OpenDiary) -> None:
     """A diary in which every page has something to show."""
     diary.clinic.absorb(papers())
     diary.clinic.absorb({"plan": plan_with_everything()})
+    diary.clinic.absorb({"inbox": [warning("1", "amber"), warning("2", "amber"), warning("3", "red")]})
+    diary.database.keep_setting("snoozes", {"2": "2026-03-03T20:00:00Z"})
     two_months(diary, days=8)
     diary.record("attack", {"systemic_steroids": True, "emergency_visit": True, "source": "self"})
     diary.record("trigger", {"trigger": "weather_change", "note": None})
@@ -51,6 +53,12 @@ def fill(diary: OpenDiary) -> None:
     diary.record("peak_flow", {"blows_litres_per_min": [210], "action_zone": "red", "plan_version": 2}, now)
     diary.database.keep_setting("contacts", [{"name": "Jun", "number": "010-1234-5678"}])
     sharing(diary)
+
+
+def warning(alert_id: str, level: str) -> dict[str, Any]:
+    """A message of an alert: one waits for an answer, one rests, one cannot."""
+    said = {"title": "Your asthma may get worse", "text": "Measure again.", "created_at": "2026-03-02T07:00:00Z"}
+    return {"id": alert_id, "alert_id": alert_id, "kind": "forecast", "level": level, "resolved_at": None, **said}
 
 
 def plan_with_everything() -> dict[str, Any]:
@@ -83,6 +91,12 @@ def sharing(diary: OpenDiary) -> None:
     keep("link_addresses", {"7": "https://soom.clinic.example/shared/" + "x" * 43})
     seen = {"last_seen_at": "2026-03-01T08:00:00Z", "is_this_phone": False}
     keep("phones", [{"id": "8", "name": "Halmoni's phone", "role": "carer", **seen}])
+    here = {"id": "7", "name": "Galaxy S24", "role": "patient", "is_this_phone": True}
+    carers = [
+        {"id": one, "name": f"{one}'s phone", "role": "carer", "is_this_phone": False} for one in ("Halmoni", "Jun")
+    ]
+    resting = {"device_id": "Jun", "to_device_id": "Halmoni", "until": "2026-03-04T08:00:00Z"}
+    keep("watch", {"phones": [here, *carers], "watches": [resting]})
     Consents(diary.database).decide("research", True, diary.clock.now())
 
 
