@@ -119,7 +119,7 @@ def test_an_amber_warning_rests_until_a_time_and_comes_back_and_a_red_one_says_w
         assert not phone.sees("Remind me later")
 
 
-def test_the_watch_goes_to_a_carer_both_see_until_when_and_it_is_taken_back(
+def test_the_watch_goes_to_a_carer_is_taken_back_and_both_see_who_has_it_until_when(
     hospital: Hospital, start: Start, clock: WalkedClock
 ) -> None:
     with serving(hospital.app, hospital.port) as address:
@@ -131,12 +131,23 @@ def test_the_watch_goes_to_a_carer_both_see_until_when_and_it_is_taken_back(
         owner.tap("Who gets the warnings")
         owner.wait_for(lambda: not owner.sees("Asking your clinic"), "the answer arrives")
         owner.tap("1 day")
-        owner.tall_photo("watch_before")
+        owner.photo("watch_before")
         owner.tap("Hand over until Tuesday 3 March, 17:00")
         owner.wait_for(lambda: owner.sees("Rests until Tuesday 3 March, 17:00"), "the watch is handed over")
         owner.photo("watch_rests")
         [watch] = hospital.watches()
         assert watch.until == clock.now() + timedelta(days=1)
+
+    owner.tap("Take the watch back now")
+    owner.wait_for(lambda: owner.sees("The watch is as it was"), "the phone says that it needs the network")
+    assert hospital.watches() == [watch]
+
+    with serving(hospital.app, hospital.port):
+        owner.tap("Take the watch back now")
+        owner.wait_for(lambda: owner.sees("Hand over until"), "the watch is back")
+        assert hospital.watches() == []
+        owner.tap("Hand over until Tuesday 3 March, 17:00")
+        owner.wait_for(lambda: owner.sees("Take the watch back now"), "the watch is handed over again")
 
         carer = start(folder="carer")
         carer.show("my_data")
@@ -146,14 +157,3 @@ def test_the_watch_goes_to_a_carer_both_see_until_when_and_it_is_taken_back(
             "the carer sees the watch",
         )
         carer.photo("watch_carer")
-
-        owner = start()
-        owner.show("watch")
-        owner.wait_for(lambda: not owner.sees("Asking your clinic"), "the answer arrives")
-    owner.tap("Take the watch back now")
-    owner.wait_for(lambda: owner.sees("The watch is as it was"), "the phone says that it needs the network")
-    assert hospital.watches() == [watch]
-    with serving(hospital.app, hospital.port):
-        owner.tap("Take the watch back now")
-        owner.wait_for(lambda: owner.sees("Hand over until"), "the watch is back")
-        assert hospital.watches() == []
