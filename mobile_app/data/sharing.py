@@ -123,6 +123,11 @@ class SharingPapers:
         ]
         return [watch for watch in found if watch.until > now]
 
+    def rests_here(self, now: datetime) -> bool:
+        """Whether this phone has handed the watch away."""
+        here = {phone.id for phone in self.watch_phones() if phone.is_this_phone}
+        return any(watch.phone_id in here for watch in self.watches(now))
+
     def snoozed_until(self, alert_id: str, now: datetime) -> datetime | None:
         """Until when a warning rests that this phone put off; None when it does not, or no longer."""
         until = _instant(self._database.setting("snoozes", {}).get(alert_id))

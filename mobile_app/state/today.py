@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from mobile_app.data.clinic import Forecast, Inhaler
 from mobile_app.data.entries import Entry
 from mobile_app.data.journal import KeptEntry
+from mobile_app.data.sharing import SharingPapers
 from mobile_app.device.ports import Reliability
 from mobile_app.state.diary_form import inhaler_use
 from mobile_app.state.doses import ceiling, doses_taken, puffs_on_day
@@ -154,11 +155,13 @@ class Today:
 
     @property
     def news(self) -> list[News]:
-        """Whom a carer helps, an unread plan, and the clinic's open messages, the most serious first."""
+        """Whom a carer helps, a watch handed over, an unread plan, and open messages, the most serious first."""
         news = []
         if self._diary.is_carers:
             text = self._diary.wording.say("carers.this_phone", name=self._diary.patient_name)
             news.append(News(text, "primary", "account-heart-outline", None))
+        if SharingPapers(self._diary.database).rests_here(self._diary.clock.now()):
+            news.append(News(self._diary.wording.say("watch.rests_here"), "primary", "bell-sleep-outline", "watch"))
         plan_page = PlanPage(self._diary)
         if plan_page.plan is not None and plan_page.is_unread:
             text = self._diary.wording.say("plan.new_short", doctor=plan_page.plan.signed_by)

@@ -39,7 +39,7 @@ class WatchPage(AskedPage):
     @property
     def rests(self) -> bool:
         """Whether this phone has handed the watch away."""
-        return any(watch.phone_id == phone.id for watch in self._watches for phone in self._here)
+        return self._papers.rests_here(self._diary.clock.now())
 
     @property
     def others(self) -> list[WatchPhone]:
@@ -93,10 +93,6 @@ class WatchPage(AskedPage):
     @property
     def _watches(self) -> list[Watch]:
         return self._papers.watches(self._diary.clock.now())
-
-    @property
-    def _here(self) -> list[WatchPhone]:
-        return [one for one in self._papers.watch_phones() if one.is_this_phone]
 
     def _line(self, phone: WatchPhone) -> WatchLine:
         say = self._diary.wording.say

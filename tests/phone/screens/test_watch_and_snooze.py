@@ -138,6 +138,10 @@ def test_the_watch_goes_to_a_carer_is_taken_back_and_both_see_who_has_it_until_w
         [watch] = hospital.watches()
         assert watch.until == clock.now() + timedelta(days=1)
 
+    owner.show("today")
+    owner.photo("watch_today")
+    owner.tap("Another phone has the watch")
+    owner.wait_for(lambda: not owner.sees("Asking your clinic"), "the phone gives up asking")
     owner.tap("Take the watch back now")
     owner.wait_for(lambda: owner.sees("The watch is as it was"), "the phone says that it needs the network")
     assert hospital.watches() == [watch]
@@ -146,6 +150,7 @@ def test_the_watch_goes_to_a_carer_is_taken_back_and_both_see_who_has_it_until_w
         owner.tap("Take the watch back now")
         owner.wait_for(lambda: owner.sees("Hand over until"), "the watch is back")
         assert hospital.watches() == []
+        owner.tap("1 day")
         owner.tap("Hand over until Tuesday 3 March, 17:00")
         owner.wait_for(lambda: owner.sees("Take the watch back now"), "the watch is handed over again")
 
