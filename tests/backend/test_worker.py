@@ -160,7 +160,8 @@ def test_three_workers_one_killed_assess_everybody_and_raise_each_alert_once(
                 for statement in (
                     "SELECT count(*) FROM assessment",
                     "SELECT count(*) FROM alert",
-                    "SELECT count(*) FROM due_work",
+                    # An unanswered red alert is looked at again later; that is not due yet.
+                    "SELECT count(*) FROM due_work WHERE due_at <= now()",
                 )
             )
 
