@@ -63,7 +63,7 @@ apk: ## The Android package, in dist (needs buildozer, the Android SDK and NDK, 
 	@cd mobile_app && buildozer android debug
 
 test: assets system tests/fhir_validator/node_modules/.installed ## Every test
-	@$(BIN)/pytest -q -n 2 --dist loadfile
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 check: setup ## Lint, types, import rules
 	@$(BIN)/ruff check .
