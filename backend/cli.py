@@ -26,12 +26,13 @@ from backend.core.errors import SoomError, StartRefused
 from backend.core.migrations import migrate as migrate_database
 from backend.core.settings import Settings
 from backend.demonstration import run as demonstration
-from backend.interchange.exporting import patients_of, write_bundle
+from backend.interchange.exporting import write_bundle
 from backend.interchange.importing import import_resources, read_bundle
 from backend.operations import cli as operations
 from backend.patients.tables import Patient
 from backend.research import cli as research
 from backend.research import governance_cli as governance
+from backend.risk.sites import patients_of
 from backend.worker import run_worker
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Soom: personalised asthma care.")

@@ -25,7 +25,7 @@ from backend.dashboard.templating import language_of, page
 from backend.patients.store import end_due_covers, visible_to
 from backend.patients.tables import Patient
 from backend.risk.sites import switches
-from backend.risk.tables import ModelMode
+from backend.risk.tables import ModelMode, ModelSwitch
 
 
 class ForeignOrigin(SoomError):
@@ -44,7 +44,9 @@ class Viewer:
 
     def page(self, template: str, *, section: str, status: int = 200, **context: object) -> HTMLResponse:
         """A whole page, or the part of one that htmx asked for, with what the frame needs."""
-        hospital_name, unseen_alerts, worker_seen_at = self._frame()
+        hospital_name, unseen_alerts, worker_seen_at, any_switch = self._frame()
+        # Hardly any hospital ever switches a model, so hardly any page asks for the switches themselves.
+        switched = switches(self.session, self.clinician.hospital_id) if any_switch else []
         return page(
             template,
             self.language,
@@ -55,9 +57,7 @@ class Viewer:
             hospital_name=hospital_name,
             unseen_alerts=unseen_alerts,
             worker_seen_at=worker_seen_at,
-            silent_models=[
-                switch for switch in switches(self.session, self.clinician.hospital_id) if switch.mode != ModelMode.ON
-            ],
+            silent_models=[switch for switch in switched if switch.mode != ModelMode.ON],
             worker_silent=worker_seen_at is None or self.now - worker_seen_at > SILENT_AFTER,
             now=self.now,
             **context,
@@ -75,7 +75,7 @@ class Viewer:
                 patient_ids=list(patient_ids),
             )
 
-    def _frame(self) -> tuple[str, int, datetime | None]:
+    def _frame(self) -> tuple[str, int, datetime | None, bool]:
         hospital = select(Hospital.name).where(Hospital.id == self.clinician.hospital_id).scalar_subquery()
         alerts = (
             select(func.count())
@@ -90,8 +90,9 @@ class Viewer:
             .scalar_subquery()
         )
         seen = select(func.max(WorkerHeartbeat.seen_at)).scalar_subquery()
-        name, count, seen_at = self.session.exec(select(hospital, alerts, seen)).one()
-        return str(name), int(count or 0), seen_at
+        switched = select(ModelSwitch.id).where(ModelSwitch.hospital_id == self.clinician.hospital_id).exists()
+        name, count, seen_at, any_switch = self.session.exec(select(hospital, alerts, seen, switched)).one()
+        return str(name), int(count or 0), seen_at, bool(any_switch)
 
 
 def _viewer(

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from typing import IO, Any
-from uuid import UUID
 
 from fhir.resources.R4B import get_fhir_model_class
 from sqlmodel import Session, col, select
@@ -83,7 +82,3 @@ def searchset(resources: list[Resource], *, self_url: str, next_url: str | None,
             for one in resources
         ]
     return made
-
-
-def patients_of(session: Session, hospital_id: UUID) -> list[UUID]:
-    return list(session.exec(select(Patient.id).where(Patient.hospital_id == hospital_id).order_by(col(Patient.id))))
