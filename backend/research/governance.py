@@ -1,7 +1,8 @@
 """What wants to run on a hospital's patients, seen and decided before it runs.
 
-A researcher of the hospital proposes; an administrator of the same hospital accepts or declines, once. What runs must
-have the very text that was accepted, and runs on patients of the hospitals that accepted it.
+A researcher of the hospital proposes; an administrator of the same hospital accepts or declines, once, and may take an
+acceptance back, from the next run, round or export on. What runs must have the very text that was accepted, and runs on
+patients of the hospitals that accepted it.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,13 +22,20 @@ from backend.accounts.tables import Clinician, Role
 from backend.core import audit
 from backend.core.errors import FieldError, NotAllowed, NotFound, SoomError
 from backend.patients.tables import Consent, Patient, Purpose
-from backend.research.governance_tables import Decision, ProposalKind, ResearchProposal
+from backend.research.governance_tables import (
+    Decision,
+    ModelCheck,
+    ModelDecision,
+    ProposalKind,
+    ResearchProposal,
+)
 from ml.federated.plan import FederationPlan, PlanRefused
 from ml.rwe.protocol import ProtocolRefused, parse_protocol
 
 # As the federation tells its size: whoever asks twice does not learn who joined in between.
 SMALLEST_CELL = 10
 LARGEST_TEXT_BYTES = 200_000
+Row = TypeVar("Row", ResearchProposal, ModelCheck)
 STUDY_ID = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 
@@ -47,6 +55,12 @@ class AlreadyDecided(SoomError):
     status = 409
     code = "already_decided"
     message = "This was decided already, and a decision stays. What changed needs a proposal of its own."
+
+
+class NothingToTakeBack(SoomError):
+    status = 409
+    code = "nothing_to_take_back"
+    message = "Only an acceptance that stands can be taken back."
 
 
 class NotAccepted(SoomError):
@@ -133,6 +147,7 @@ def propose(session: Session, who: Clinician, asked: Asked, *, now: datetime) ->
         ResearchProposal.hospital_id == who.hospital_id,
         ResearchProposal.sha256 == asked.sha256,
         col(ResearchProposal.decision).is_distinct_from(Decision.DECLINED.value),
+        col(ResearchProposal.taken_back_at).is_(None),
     )
     if session.exec(live).first() is not None:
         raise AlreadyProposed
@@ -157,22 +172,53 @@ def decide(
     session: Session, who: Clinician, proposal_id: int, decision: Decision, reason: str, *, now: datetime
 ) -> ResearchProposal:
     """Accept or decline, once. Raises NotAllowed, NotFound, AlreadyDecided."""
+    row = decided_once(session, who, ResearchProposal, proposal_id, decision, reason, now=now)
+    _record(session, who, f"research_{decision.value}", row, now)
+    return row
+
+
+def take_back(session: Session, who: Clinician, proposal_id: int, reason: str, *, now: datetime) -> ResearchProposal:
+    """End an acceptance, for good. Raises NotAllowed, NotFound, NothingToTakeBack."""
+    row = _locked(session, who, ResearchProposal, proposal_id)
+    if row.decision != Decision.ACCEPTED.value or row.taken_back_at is not None:
+        raise NothingToTakeBack
+    row.taken_back_reason, row.taken_back_by, row.taken_back_at = reason, who.id, now
+    session.flush()
+    _record(session, who, "research_taken_back", row, now)
+    return row
+
+
+def decided_once(
+    session: Session,
+    who: Clinician,
+    table: type[Row],
+    row_id: int,
+    decision: Decision | ModelDecision,
+    reason: str,
+    *,
+    now: datetime,
+) -> Row:
+    """An administrator's decision on a row of the own hospital. Raises NotAllowed, NotFound, AlreadyDecided."""
+    row = _locked(session, who, table, row_id)
+    if row.decision is not None:
+        raise AlreadyDecided
+    row.decision, row.reason, row.decided_by, row.decided_at = decision.value, reason, who.id, now
+    session.flush()
+    return row
+
+
+def _locked(session: Session, who: Clinician, table: type[Row], row_id: int) -> Row:
+    """Locked, so that of two administrators at once one decides."""
     if who.role != Role.ADMINISTRATOR:
         raise NotAllowed
-    # Locked: of two administrators at once, one decides.
     row = session.exec(
-        select(ResearchProposal)
-        .where(ResearchProposal.id == proposal_id, ResearchProposal.hospital_id == who.hospital_id)
+        select(table)
+        .where(table.id == row_id, table.hospital_id == who.hospital_id)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).first()
     if row is None:
         raise NotFound
-    if row.decision is not None:
-        raise AlreadyDecided
-    row.decision, row.reason, row.decided_by, row.decided_at = decision.value, reason, who.id, now
-    session.flush()
-    _record(session, who, f"research_{decision.value}", row, now)
     return row
 
 
@@ -218,7 +264,7 @@ def accepted(session: Session, content_sha256: str, kinds: Collection[ProposalKi
         )
         .order_by(col(ResearchProposal.id))
     ).all()
-    agreed = [one for one in found if one.decision == Decision.ACCEPTED.value]
+    agreed = [one for one in found if one.decision == Decision.ACCEPTED.value and one.taken_back_at is None]
     if agreed:
         return agreed
     short = content_sha256[:12]
@@ -233,6 +279,9 @@ def accepted(session: Session, content_sha256: str, kinds: Collection[ProposalKi
             f"This text ({short}…) waits for the hospital's decision; nothing was run. An administrator decides on the "
             f"research page or with “soom study accept {waiting[0].id}”."
         )
+    if found[-1].taken_back_at is not None:
+        why = found[-1].taken_back_reason
+        raise NotAccepted(f"The hospital took its acceptance of this text ({short}…) back: {why}")
     raise NotAccepted(f"The hospital declined this text ({short}…): {found[-1].reason}")
 
 

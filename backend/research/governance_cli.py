@@ -1,4 +1,5 @@
-"""`soom study propose | accept | decline | proposals`, `soom export round`, `soom model check | adopt | decline`.
+"""Research decided at the command line: `soom study propose`, `accept`, `decline`, `take-back` and `proposals`, `soom
+export round`, `soom model check`, `adopt` and `decline`.
 
 Whoever can type these reaches the database anyway; `--by` names the account that answers for it.
 """
@@ -67,13 +68,20 @@ def proposals(by: By) -> None:
 
 
 def accept(proposal: int, by: By, reason: Reason) -> None:
-    """Let it run, exactly as proposed. An administrator's decision, which stays."""
+    """Let it run, exactly as proposed. An administrator's decision, which can be taken back."""
     _decide(proposal, by, Decision.ACCEPTED, reason)
 
 
 def decline(proposal: int, by: By, reason: Reason) -> None:
     """Say no. An administrator's decision, which stays."""
     _decide(proposal, by, Decision.DECLINED, reason)
+
+
+def take_back(proposal: int, by: By, reason: Reason) -> None:
+    """End an acceptance: no later run, round or export uses it. An administrator's decision."""
+    with _one_session() as session:
+        who = governance.account(session, by)
+        typer.echo(_line(governance.take_back(session, who, proposal, _written(reason), now=utc_now())))
 
 
 def _decide(proposal: int, by: str, decision: Decision, reason: str) -> None:
@@ -156,7 +164,8 @@ def _written(reason: str) -> str:
 
 
 def _line(row: ResearchProposal) -> str:
-    return f"{row.id}\t{row.kind}\t{row.name}\t{row.decision or 'waits'}\t{row.sha256}"
+    state = "taken back" if row.taken_back_at else row.decision or "waits"
+    return f"{row.id}\t{row.kind}\t{row.name}\t{state}\t{row.sha256}"
 
 
 def _figures(figures: dict[str, Any]) -> Iterator[str]:
@@ -167,7 +176,13 @@ def _figures(figures: dict[str, Any]) -> Iterator[str]:
 
 
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    "study": {"propose": propose, "proposals": proposals, "accept": accept, "decline": decline},
+    "study": {
+        "propose": propose,
+        "proposals": proposals,
+        "accept": accept,
+        "decline": decline,
+        "take-back": take_back,
+    },
     "export": {"round": export_round},
     "model": {"check": check_model, "adopt": adopt_model, "decline": decline_model},
 }

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from backend.accounts.tables import Clinician, Role
+from backend.accounts.tables import Clinician
 from backend.core import audit
-from backend.core.errors import NotAllowed, NotFound, SoomError
+from backend.core.errors import SoomError
 from backend.patients.tables import Patient
-from backend.research.governance import AlreadyDecided
+from backend.research.governance import decided_once
 from backend.research.governance_tables import ModelCheck, ModelDecision
 from ml.registry import NotInRegistry, Registry
 
@@ -39,20 +39,7 @@ def decide(
     now: datetime,
 ) -> ModelCheck:
     """Use the model or decline it, once. Raises NotAllowed, NotFound, AlreadyDecided, ModelUnfit."""
-    if who.role != Role.ADMINISTRATOR:
-        raise NotAllowed
-    row = session.exec(
-        select(ModelCheck)
-        .where(ModelCheck.id == check_id, ModelCheck.hospital_id == who.hospital_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).first()
-    if row is None:
-        raise NotFound
-    if row.decision is not None:
-        raise AlreadyDecided
-    row.decision, row.reason, row.decided_by, row.decided_at = decision.value, reason, who.id, now
-    session.flush()
+    row = decided_once(session, who, ModelCheck, check_id, decision, reason, now=now)
     record(session, who, "adopt_model" if decision is ModelDecision.ADOPTED else "decline_model", row, now)
     if decision is ModelDecision.ADOPTED and not _hospitals_without(session, row):
         registry = Registry(registry_folder)

@@ -33,11 +33,15 @@ class ModelDecision(StrEnum):
 
 DECIDED_WHOLE = "num_nonnulls(decision, reason, decided_by, decided_at) IN (0, 4)"
 REASON = "length(reason) BETWEEN 1 AND 500"
+TAKEN_BACK_WHOLE = (
+    "num_nonnulls(taken_back_reason, taken_back_by, taken_back_at) IN (0, 3)"
+    " AND (taken_back_at IS NULL OR decision = 'accepted')"
+)
 
 
 class ResearchProposal(SQLModel, table=True):
-    """A protocol or plan as one hospital got it. A trigger in the database lets a decision be added, once, and nothing
-    else be changed or removed.
+    """A protocol or plan as one hospital got it. A trigger in the database lets a decision be added, once, and an
+    acceptance be taken back, once, and nothing else be changed or removed.
     """
 
     __tablename__ = "research_proposal"
@@ -47,16 +51,18 @@ class ResearchProposal(SQLModel, table=True):
         CheckConstraint(one_of("decision", Decision), name="decision"),
         CheckConstraint(DECIDED_WHOLE, name="decided_whole"),
         CheckConstraint(REASON, name="reason"),
+        CheckConstraint(TAKEN_BACK_WHOLE, name="taken_back_whole"),
+        CheckConstraint("length(taken_back_reason) BETWEEN 1 AND 500", name="taken_back_reason"),
         CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
         CheckConstraint("length(title) BETWEEN 1 AND 200", name="title"),
         CheckConstraint("sha256 = encode(sha256(convert_to(text, 'UTF8')), 'hex')", name="sha256"),
-        # Proposed again only after it was declined.
+        # Proposed again only after it was declined or taken back.
         Index(
             "uq_research_proposal_live",
             "hospital_id",
             "sha256",
             unique=True,
-            postgresql_where="decision IS DISTINCT FROM 'declined'",
+            postgresql_where="decision IS DISTINCT FROM 'declined' AND taken_back_at IS NULL",
         ),
     )
 
@@ -74,6 +80,9 @@ class ResearchProposal(SQLModel, table=True):
     reason: str | None = None
     decided_by: UUID | None = Field(default=None, foreign_key="clinician.id")
     decided_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
+    taken_back_reason: str | None = None
+    taken_back_by: UUID | None = Field(default=None, foreign_key="clinician.id")
+    taken_back_at: datetime | None = Field(default=None, sa_column=Column(Instant, nullable=True))
 
 
 class ModelCheck(SQLModel, table=True):

@@ -67,6 +67,14 @@ def decide_form(
     return Response(status_code=204, headers=AGAIN)
 
 
+@router.post("/proposals/{proposal_id}/taking-back")
+def take_back_form(
+    session: DatabaseSession, who: CallingReader, now: Now, proposal_id: RowId, reason: ReasonForm
+) -> Response:
+    governance.take_back(session, who, proposal_id, _read(reason), now=now)
+    return Response(status_code=204, headers=AGAIN)
+
+
 @router.post("/models/{check_id}/decision")
 def decide_on_model_form(
     request: Request,

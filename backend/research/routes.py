@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -54,6 +55,10 @@ class DecisionIn(Strict):
     reason: Reason
 
 
+class TakingBackIn(Strict):
+    reason: Reason
+
+
 class ModelDecisionIn(Strict):
     decision: ModelDecision
     reason: Reason
@@ -82,6 +87,7 @@ class ProposalOut(BaseModel):
     eligible_patients: int | None
     decision: Decision | None
     decided: Decided | None
+    taken_back: Decided | None
 
 
 class ProposalsOut(BaseModel):
@@ -124,7 +130,8 @@ def proposal_out(session: Session, row: ResearchProposal) -> ProposalOut:
         proposed_at=row.proposed_at,
         eligible_patients=governance.eligible_patients(session, row.hospital_id, Purpose(row.purpose)),
         decision=Decision(row.decision) if row.decision else None,
-        decided=_decided(session, row),
+        decided=_decided(session, row.decided_by, row.decided_at, row.reason),
+        taken_back=_decided(session, row.taken_back_by, row.taken_back_at, row.taken_back_reason),
     )
 
 
@@ -139,14 +146,14 @@ def check_out(session: Session, row: ModelCheck) -> ModelCheckOut:
         checked_by=session.get_one(Clinician, row.checked_by).name,
         checked_at=row.checked_at,
         decision=ModelDecision(row.decision) if row.decision else None,
-        decided=_decided(session, row),
+        decided=_decided(session, row.decided_by, row.decided_at, row.reason),
     )
 
 
-def _decided(session: Session, row: ResearchProposal | ModelCheck) -> Decided | None:
-    if row.decided_by is None or row.decided_at is None or row.reason is None:
+def _decided(session: Session, by: UUID | None, at: datetime | None, reason: str | None) -> Decided | None:
+    if by is None or at is None or reason is None:
         return None
-    return Decided(by=session.get_one(Clinician, row.decided_by).name, at=row.decided_at, reason=row.reason)
+    return Decided(by=session.get_one(Clinician, by).name, at=at, reason=reason)
 
 
 @router.get("/proposals")
@@ -173,6 +180,14 @@ def decide(session: DatabaseSession, who: CallingReader, now: Now, proposal_id: 
     """An administrator's; 403 for a researcher. It stays as it is."""
     row = governance.decide(session, who, proposal_id, body.decision, body.reason, now=now)
     return proposal_out(session, row)
+
+
+@router.post("/proposals/{proposal_id}/taking-back")
+def take_back(
+    session: DatabaseSession, who: CallingReader, now: Now, proposal_id: RowId, body: TakingBackIn
+) -> ProposalOut:
+    """An administrator's; 403 for a researcher. The acceptance ends, and no later run, round or export uses it."""
+    return proposal_out(session, governance.take_back(session, who, proposal_id, body.reason, now=now))
 
 
 @router.get("/models")

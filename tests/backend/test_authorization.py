@@ -147,11 +147,13 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/v1/research/proposals"): RESEARCH,
     ("GET", "/v1/research/proposals/{proposal_id}"): RESEARCH,
     ("POST", "/v1/research/proposals/{proposal_id}/decision"): RESEARCH,
+    ("POST", "/v1/research/proposals/{proposal_id}/taking-back"): RESEARCH,
     ("GET", "/v1/research/models"): RESEARCH,
     ("POST", "/v1/research/models/{check_id}/decision"): RESEARCH,
     ("GET", "/research"): RESEARCH_PAGE,
     ("POST", "/research/proposals"): RESEARCH_PAGE,
     ("POST", "/research/proposals/{proposal_id}/decision"): RESEARCH_PAGE,
+    ("POST", "/research/proposals/{proposal_id}/taking-back"): RESEARCH_PAGE,
     ("POST", "/research/models/{check_id}/decision"): RESEARCH_PAGE,
     # A red alert cannot be snoozed, by nobody.
     ("POST", "/v1/patient/alerts/{alert_id}/snooze"): (401, 404, 401, 409, 401),

@@ -169,6 +169,28 @@ def test_what_was_declined_says_why_and_may_be_proposed_again(
     governance.propose(session, researcher, asked, now=clock.now)
 
 
+def test_an_acceptance_that_is_taken_back_ends_before_the_next_run(
+    session: Session, browsers: tuple[Browser, Browser], administrator: Clinician
+) -> None:
+    proposes, decides = browsers
+    made = proposes.post("/v1/research/proposals", {"kind": "export", "text": EXPORT}).json()
+    path = f"/v1/research/proposals/{made['id']}"
+    why = {"reason": "The question has changed."}
+    assert decides.post(f"{path}/taking-back", why).json()["code"] == "nothing_to_take_back"
+    decides.post(f"{path}/decision", {"decision": "accepted", "reason": "Fine."})
+    assert proposes.post(f"{path}/taking-back", why).status_code == 403
+    done = decides.post(f"{path}/taking-back", why).json()
+    assert (done["decision"], done["decided"]["reason"]) == ("accepted", "Fine.")
+    assert (done["taken_back"]["by"], done["taken_back"]["reason"]) == (administrator.name, why["reason"])
+    assert decides.post(f"{path}/taking-back", why).json()["code"] == "nothing_to_take_back"
+    with pytest.raises(NotAccepted, match=r"took its acceptance of this text .* back: The question has changed"):
+        governance.accepted(session, made["sha256"], (ProposalKind.EXPORT,))
+    trail = session.exec(select(AuditEntry.actor_id).where(AuditEntry.action == "research_taken_back")).all()
+    assert trail == [administrator.id]
+    again = proposes.post("/v1/research/proposals", {"kind": "export", "text": EXPORT})
+    assert (again.status_code, again.json()["decision"]) == (201, None)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -185,6 +207,19 @@ def test_the_database_itself_keeps_a_decision(
     governance.decide(session, administrator, row.id, Decision.ACCEPTED, "Fine.", now=clock.now)
     with pytest.raises(DBAPIError, match="cannot be changed"), session.begin_nested():
         session.connection().exec_driver_sql(change)
+
+
+def test_the_database_itself_keeps_what_was_taken_back(
+    session: Session, researcher: Clinician, administrator: Clinician, clock: SettableClock
+) -> None:
+    row = governance.propose(session, researcher, export_request(), now=clock.now)
+    assert row.id is not None
+    governance.decide(session, administrator, row.id, Decision.ACCEPTED, "Fine.", now=clock.now)
+    governance.take_back(session, administrator, row.id, "No longer.", now=clock.now)
+    with pytest.raises(DBAPIError, match="cannot be changed"), session.begin_nested():
+        session.connection().exec_driver_sql(
+            "UPDATE research_proposal SET taken_back_reason = NULL, taken_back_by = NULL, taken_back_at = NULL"
+        )
 
 
 def test_a_text_cannot_be_changed_while_it_waits(session: Session, researcher: Clinician, clock: SettableClock) -> None:
@@ -261,3 +296,28 @@ def test_the_page_shows_what_wants_to_run_before_it_runs(
     assert decides.send(path, {"decision": "declined", "reason": " "}).status_code == 422
     assert decides.send(path, {"decision": "declined", "reason": "Too broad."}).status_code == 204
     assert "Too broad." in proposes.get("/research").text
+
+
+@pytest.mark.parametrize("language", ["en", "ko", "et"])
+def test_an_administrator_takes_an_acceptance_back_on_the_page(
+    session: Session,
+    browsers: tuple[Browser, Browser],
+    researcher: Clinician,
+    administrator: Clinician,
+    clock: SettableClock,
+    language: str,
+) -> None:
+    administrator.language = language
+    row = governance.propose(session, researcher, export_request(), now=clock.now)
+    assert row.id is not None
+    governance.decide(session, administrator, row.id, Decision.ACCEPTED, "Fine.", now=clock.now)
+    proposes, decides = browsers
+    path = f"/research/proposals/{row.id}/taking-back"
+    assert path in decides.get("/research").text
+    assert path not in proposes.get("/research").text
+    assert decides.send(path, {"reason": " "}).status_code == 422
+    assert decides.send(path, {"reason": "The question has changed."}).status_code == 204
+    shown = decides.get("/research").text
+    assert path not in shown
+    assert "Fine." in shown
+    assert "The question has changed." in shown

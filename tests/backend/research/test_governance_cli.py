@@ -66,6 +66,12 @@ def test_a_round_takes_diaries_only_once_the_hospital_accepted_its_plan(
     done = soom("export", "round", tmp_path / "own.npz", plan.digest)
     assert done.exit_code == 0, done.output
     assert len(read_cohort_file(tmp_path / "own.npz").profiles) == 1
+    assert soom("study", "take-back", number, "--by", researcher, "--reason", "No.").exit_code == 1
+    assert soom("study", "take-back", number, "--by", administrator, "--reason", "Enough.").exit_code == 0
+    ended = soom("export", "round", tmp_path / "later.npz", plan.digest)
+    assert ended.exit_code == 1
+    assert "took its acceptance of this text" in said(ended)
+    assert not (tmp_path / "later.npz").exists()
     with Session(engine) as session:
         (used,) = session.exec(select(AuditEntry).where(AuditEntry.action == "export_training")).all()
     assert used.patient_id == agreed_id
