@@ -13,8 +13,9 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from backend.clinical.biologics import biologics
 from backend.clinical.guideline import Guideline, GuidelineError, edition
-from backend.clinical.medicines import Prescription, Regimen, Use, inhalation_limits
+from backend.clinical.medicines import AddOn, Prescription, Regimen, Use, inhalation_limits
 from backend.clinical.peak_flow import Zone, ZoneThresholds, thresholds_from_personal_best
 from backend.clinical.red_flags import emergency_number
 
@@ -25,6 +26,9 @@ class InstructionCode(StrEnum):
     TAKE_MAINTENANCE = "take_maintenance"
     TAKE_RELIEVER_FOR_SYMPTOMS = "take_reliever_for_symptoms"
     RELIEVER_CEILING = "reliever_ceiling"
+    KEEP_BIOLOGIC = "keep_biologic"
+    KEEP_MONTELUKAST = "keep_montelukast"
+    KEEP_ORAL_STEROID = "keep_oral_steroid"
     KEEP_TAKING_MAINTENANCE = "keep_taking_maintenance"
     MEASURE_TWICE_A_DAY = "measure_twice_a_day"
     START_ORAL_STEROID = "start_oral_steroid"
@@ -94,6 +98,7 @@ def draft_action_plan(
         instructions={
             Zone.GREEN: (
                 *(_daily(InstructionCode.TAKE_MAINTENANCE, p) for p in maintenance),
+                *_add_ons(regimen),
                 *reliever,
             ),
             Zone.YELLOW: (
@@ -195,6 +200,17 @@ def _daily(code: InstructionCode, prescription: Prescription) -> Instruction:
         "times": prescription.times_a_day,
     }
     return Instruction(code, values)
+
+
+def _add_ons(regimen: Regimen) -> Iterator[Instruction]:
+    for kind in regimen.biologics:
+        # Of one whose kind is not recorded there is nothing to say.
+        if kind in biologics():
+            yield Instruction(InstructionCode.KEEP_BIOLOGIC, {"name": biologics()[kind].name})
+    if AddOn.MONTELUKAST in regimen.add_ons:
+        yield Instruction(InstructionCode.KEEP_MONTELUKAST)
+    if AddOn.ORAL_STEROID_MAINTENANCE in regimen.add_ons:
+        yield Instruction(InstructionCode.KEEP_ORAL_STEROID)
 
 
 def _reliever(regimen: Regimen, age_years: float, guideline: Guideline) -> Iterator[Instruction]:

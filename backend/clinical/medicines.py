@@ -96,15 +96,28 @@ class Prescription:
 
 
 class AddOn(StrEnum):
+    """`BIOLOGIC` is one whose kind was not recorded; nothing new is prescribed by it."""
+
+    ANTI_IGE = "anti_ige"
+    ANTI_IL5 = "anti_il5"
+    ANTI_IL4R = "anti_il4r"
+    ANTI_TSLP = "anti_tslp"
     BIOLOGIC = "biologic"
     MONTELUKAST = "montelukast"
     ORAL_STEROID_MAINTENANCE = "oral_steroid_maintenance"
+
+
+BIOLOGICS = (AddOn.ANTI_IGE, AddOn.ANTI_IL5, AddOn.ANTI_IL4R, AddOn.ANTI_TSLP, AddOn.BIOLOGIC)
 
 
 @dataclass(frozen=True)
 class Regimen:
     prescriptions: tuple[Prescription, ...]
     add_ons: frozenset[AddOn] = frozenset()
+
+    @property
+    def biologics(self) -> tuple[AddOn, ...]:
+        return tuple(kind for kind in BIOLOGICS if kind in self.add_ons)
 
     @property
     def relievers(self) -> tuple[Prescription, ...]:

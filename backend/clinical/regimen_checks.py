@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from backend.clinical.biologics import biologics
 from backend.clinical.guideline import Guideline, GuidelineError, edition
-from backend.clinical.medicines import DoseBand, Prescription, Regimen, Use, daily_ics, inhalation_limits
+from backend.clinical.medicines import AddOn, DoseBand, Prescription, Regimen, Use, daily_ics, inhalation_limits
 
 
 class Weight(StrEnum):
@@ -34,6 +35,11 @@ class Problem(StrEnum):
     SAME_INHALER_TWICE = "same_inhaler_twice"
     TWO_LABAS = "two_labas"
     TWO_RELIEVERS = "two_relievers"
+    TWO_BIOLOGICS = "two_biologics"
+    AGE_BELOW_BIOLOGIC = "age_below_biologic"
+    BIOLOGIC_KIND_UNKNOWN = "biologic_kind_unknown"
+    BIOLOGIC_WITHOUT_ICS_LABA = "biologic_without_ics_laba"
+    ANTI_IGE_NEEDS_SENSITISATION = "anti_ige_needs_sensitisation"
     HIGH_DOSE_STEROID = "high_dose_steroid"
     MART_BELOW_12_YEARS = "mart_below_12_years"
     UNUSUAL_SCHEDULE = "unusual_schedule"
@@ -113,6 +119,29 @@ def _check_whole(regimen: Regimen, age_years: float, guideline: Guideline) -> It
         message = f"High-dose inhaled steroid: no longer than {months[0]:g} to {months[1]:g} months; plan its end."
         source = guideline.citation("steps.high_dose_months")
         yield _caution(Problem.HIGH_DOSE_STEROID, everywhere, message, source)
+    yield from _check_biologics(regimen, band, age_years, guideline)
+
+
+def _check_biologics(regimen: Regimen, band: DoseBand, age_years: float, guideline: Guideline) -> Iterator[Finding]:
+    path, kinds = "add_ons", regimen.biologics
+    if len(kinds) > guideline.number("biologic.most_at_once"):
+        message = "Two biologics at once: choose one."
+        yield _refused(Problem.TWO_BIOLOGICS, path, message, guideline.citation("biologic.most_at_once"))
+    for kind in kinds:
+        if kind is AddOn.BIOLOGIC:
+            message = "Which biologic is not recorded: name its kind."
+            yield _caution(Problem.BIOLOGIC_KIND_UNKNOWN, path, message, guideline.title)
+        elif age_years < biologics()[kind].least_age:
+            given = biologics()[kind]
+            message = f"{given.name} is for ages from {given.least_age} years."
+            yield _refused(Problem.AGE_BELOW_BIOLOGIC, path, message, given.source)
+    has_laba = any(p.product.laba for p in regimen.prescriptions)
+    if kinds and not (has_laba and band in guideline.codes("biologic.added_to")):
+        message = "A biologic is added to medium or high-dose inhaled steroid with a LABA."
+        yield _caution(Problem.BIOLOGIC_WITHOUT_ICS_LABA, path, message, guideline.citation("biologic.added_to"))
+    if AddOn.ANTI_IGE in kinds:
+        message = "Anti-IgE needs a proven sensitisation, and total IgE and weight within its dose table."
+        yield _caution(Problem.ANTI_IGE_NEEDS_SENSITISATION, path, message, guideline.citation("biologic.total_ige"))
 
 
 def _check_formoterol_total(regimen: Regimen, age_years: float, guideline: Guideline) -> Iterator[Finding]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from backend.clinical.biologics import Biomarker, Biomarkers, fitting
 from backend.clinical.control import ControlClass
 from backend.clinical.guideline import Guideline, edition
 from backend.clinical.ladder import DEFAULT_SABA, Rung, Step, Track, describe, rungs
 from backend.clinical.medicines import Prescription, Regimen, Use, catalogue
 from backend.clinical.red_flags import RedFlag, Urgency, advise
-from backend.clinical.regimen_checks import Finding, check_regimen, is_legal
+from backend.clinical.regimen_checks import Finding, Problem, Weight, check_regimen, is_legal
 
 LAMA = "tiotropium_2_5_smi"
 
@@ -84,6 +85,7 @@ class PatientState:
     risk_season: bool = False
     red_flags: frozenset[RedFlag] = frozenset()
     checklist: dict[ChecklistItem, bool | None] = field(default_factory=dict)
+    biomarkers: Biomarkers = field(default_factory=Biomarkers)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class StepDownEligibility:
 
 @dataclass(frozen=True)
 class Adjustment:
-    """One legal change. `code` reads like up:T1.3 (direction, track, step); `regimen` is None for a referral.
+    """One legal change. `code` reads like up:T1.3 (direction, track, step) or up:T1.5:anti_il5; `regimen` is None for
+    a referral, whose `measure_first` are the biomarkers that the choice of a biologic waits for.
 
     `checklist_open` lists what must be in order before a step up is signed. After a step down `watch` and `way_back`
     say what to look for and what to return to. `ics_change_percent` is None where doses can't be compared.
@@ -111,6 +114,7 @@ class Adjustment:
     review_within_days: tuple[int, int] | None = None
     watch: tuple[RelapseSign, ...] = ()
     way_back: Regimen | None = None
+    measure_first: tuple[Biomarker, ...] = ()
     sources: tuple[str, ...] = ()
 
 
@@ -283,8 +287,21 @@ def _corrections(regimen: Regimen, current: Rung | None, state: PatientState, gu
         steps = [rung for rung in _ladder(regimen, state, guideline) if rung.step == step]
         if rung := _closest(steps, current, guideline):
             source = guideline.citation("steps.adult_from")
-            found.append(_adjust(Direction.CORRECT, rung, current, state, guideline, source))
+            corrected = _adjust(Direction.CORRECT, rung, current, state, guideline, source)
+            found.append(_with_add_ons(corrected, rung, regimen, state, guideline))
     return found
+
+
+def _with_add_ons(
+    corrected: Adjustment, rung: Rung, regimen: Regimen, state: PatientState, guideline: Guideline
+) -> Adjustment:
+    """Correcting the inhalers stops no add-on, unless that is what the rules refuse."""
+    kept = Regimen(rung.regimen.prescriptions, regimen.add_ons)
+    described = describe(kept, state.age_years, guideline)
+    if described is None or not is_legal(kept, state.age_years, guideline):
+        return corrected
+    cautions = tuple(check_regimen(kept, state.age_years, guideline))
+    return replace(corrected, regimen=kept, step=described.step, cautions=cautions)
 
 
 def _steps_up(current: Rung, state: PatientState, guideline: Guideline) -> list[Adjustment]:
@@ -336,8 +353,11 @@ def _steps_up(current: Rung, state: PatientState, guideline: Guideline) -> list[
             offer(Direction.SWITCH, Track.ONE, max(number, 2), source=switch_source)
     if adult and number == 4 and current.has_laba:
         found += _with_lama(current, state, guideline)
+    if adult and number == 5:
+        found += _with_biologic(current, state, guideline)
     if number >= (4 if adult else 3):
-        found.append(Adjustment(Direction.REFER, "refer", None, None, sources=(ladder_source,)))
+        measure = state.biomarkers.unmeasured if adult and not current.regimen.biologics else ()
+        found.append(Adjustment(Direction.REFER, "refer", None, None, measure_first=measure, sources=(ladder_source,)))
     return found
 
 
@@ -356,6 +376,26 @@ def _with_lama(current: Rung, state: PatientState, guideline: Guideline) -> list
         return []
     source = guideline.citation("steps.high_dose_months")
     return [_adjust(Direction.UP, rung, current, state, guideline, source)]
+
+
+def _with_biologic(current: Rung, state: PatientState, guideline: Guideline) -> list[Adjustment]:
+    """Each kind that suits the biomarkers, where medium or high-dose ICS-LABA has not been enough. In pregnancy and
+    with a biologic already, the specialist decides."""
+    enough_attacks = guideline.number("biologic.severe_attacks_a_year_from")
+    severe = (state.severe_attacks_last_year or 0) >= enough_attacks or state.control is ControlClass.UNCONTROLLED
+    if not severe or state.pregnant or current.regimen.biologics:
+        return []
+    found = []
+    for biologic, source in fitting(state.biomarkers, current.regimen, state.age_years, guideline):
+        regimen = Regimen(current.regimen.prescriptions, current.regimen.add_ons | {biologic.kind})
+        problems = check_regimen(regimen, state.age_years, guideline)
+        rung = describe(regimen, state.age_years, guideline)
+        unfit = any(f.weight is Weight.REFUSED or f.problem is Problem.BIOLOGIC_WITHOUT_ICS_LABA for f in problems)
+        if rung is None or unfit:
+            continue
+        up = _adjust(Direction.UP, rung, current, state, guideline, source)
+        found.append(replace(up, code=f"{up.code}:{biologic.kind}", sources=(*up.sources, biologic.source)))
+    return found
 
 
 def _steps_down(current: Rung, state: PatientState, guideline: Guideline) -> list[Adjustment]:

@@ -7,12 +7,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from backend.clinical.guideline import edition
-from backend.clinical.medicines import AddOn, Use, catalogue
+from backend.clinical.medicines import BIOLOGICS, AddOn, Use, catalogue
 from backend.clinical.regimen_checks import Weight
 from backend.plans.draft import Checked, PlanDraft, Remark, ReminderKind
 from backend.recommendations.drafting import StartingPoint
 
 ROWS = 4
+OTHER_ADD_ONS = tuple(add_on for add_on in AddOn if add_on not in BIOLOGICS)
 ZONES = ("green", "yellow", "red")
 Fields = dict[str, str]
 # What a saved draft keeps: never the password, nor the reason, which belongs to the moment of signing.
@@ -22,7 +23,8 @@ EDITOR_FIELDS = frozenset(
     | {"remind_peak_flow", "remind_diary"}
     | {f"extra_{zone}" for zone in ZONES}
     | {f"{name}_{row}" for name in ("product", "use", "inhalations", "times", "most") for row in range(ROWS)}
-    | {f"add_on_{add_on.value}" for add_on in AddOn}
+    | {"biologic"}
+    | {f"add_on_{add_on.value}" for add_on in OTHER_ADD_ONS}
 )
 LONGEST_FIELD = 2000
 
@@ -55,7 +57,10 @@ def fields_of(start: StartingPoint) -> Fields:
         fields[f"times_{place}"] = str(prescription.times_a_day)
         fields[f"most_{place}"] = _text(prescription.most_inhalations_a_day)
     for add_on in start.regimen.add_ons if start.regimen else []:
-        fields[f"add_on_{add_on.value}"] = "on"
+        if add_on in BIOLOGICS:
+            fields["biologic"] = add_on.value
+        else:
+            fields[f"add_on_{add_on.value}"] = "on"
     return fields
 
 
@@ -87,7 +92,10 @@ def draft_of(sent: Mapping[str, str]) -> PlanDraft:
         "red_below_litres_per_min": sent.get("red_below", ""),
         "regimen": {
             "prescriptions": prescriptions,
-            "add_ons": [add_on.value for add_on in AddOn if sent.get(f"add_on_{add_on.value}")],
+            "add_ons": [
+                *filter(None, [sent.get("biologic")]),
+                *(add_on.value for add_on in OTHER_ADD_ONS if sent.get(f"add_on_{add_on.value}")),
+            ],
         },
         "oral_steroid": _oral_steroid(sent),
         "extra_instructions": {

@@ -10,11 +10,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 
-from backend.clinical.medicines import AddOn, Use
+from backend.clinical.medicines import BIOLOGICS, AddOn, Use
 from backend.clinical.personal_best import BestBasis
 from backend.core.errors import FieldError, SoomError
 from backend.dashboard.patient_view import local_today
 from backend.dashboard.plan_form import (
+    OTHER_ADD_ONS,
     ZONES,
     draft_of,
     fields_of,
@@ -108,7 +109,9 @@ def treatment_page(
         editor=uuid4(),
         products=medicines(),
         uses=list(Use),
-        add_ons=list(AddOn),
+        # One whose kind is not recorded can be kept, and is not offered.
+        biologics=[kind for kind in BIOLOGICS if kind is not AddOn.BIOLOGIC or fields.get("biologic") == kind],
+        add_ons=OTHER_ADD_ONS,
         bases=list(BestBasis),
         zones=ZONES,
         checklist=CHECKLIST,

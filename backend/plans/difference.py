@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from backend.clinical.action_plan import LANGUAGES, OralSteroid
-from backend.clinical.medicines import Prescription, Regimen
+from backend.clinical.biologics import biologics
+from backend.clinical.medicines import AddOn, Prescription, Regimen
 from backend.clinical.peak_flow import Zone
 
 
@@ -38,6 +39,11 @@ def prescription_text(prescription: Prescription, language: str) -> str:
         inhalations=prescription.inhalations,
         times=prescription.times_a_day,
     )
+
+
+def add_on_text(add_on: AddOn, language: str) -> str:
+    known = biologics().get(add_on)
+    return say(add_on.value if known is None else "biologic_kind", language, name="" if known is None else known.name)
 
 
 def say(key: str, language: str, **values: object) -> str:
@@ -93,6 +99,9 @@ def _medicines(before: Regimen | None, after: Regimen | None, language: str) -> 
         for product_id, prescription in old.items()
         if product_id not in new
     ]
+    had = before.add_ons if before else frozenset()
+    lines += [say("medicine_new", language, what=add_on_text(one, language)) for one in sorted(after.add_ons - had)]
+    lines += [say("add_on_stopped", language, what=add_on_text(one, language)) for one in sorted(had - after.add_ons)]
     return lines
 
 

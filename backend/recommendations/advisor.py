@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from backend.clinical.guideline import GuidelineError, edition
 from backend.clinical.ladder import describe
 from backend.clinical.medicines import AddOn, Regimen, Use
 from ml.advisor import Advisor, cut_into_periods, published_advisor
-from ml.contract import Diaries, Estimate, Reliever, TreatmentAdvice, TreatmentPatients, TreatmentRegimen
+from ml.contract import Biologic, Diaries, Estimate, Reliever, TreatmentAdvice, TreatmentPatients, TreatmentRegimen
 
 # Delivered over metered of budesonide dry powder (160 of 200), for products that state the delivered dose alone.
 _DELIVERED_SHARE = 0.8
@@ -26,7 +26,7 @@ class AdviceStatus(StrEnum):
     """`ready`, `pre_actions_first`, `no_clear_preference` and `not_enough_data` are the model's own answers.
 
     `no_consent`: the patient has not agreed to forecasts. `not_covered`: the model knows no such treatment (a biologic
-    without its kind, a steroid without a dose band at this age).
+    whose kind is not recorded, a steroid without a dose band at this age).
     """
 
     READY = "ready"
@@ -135,8 +135,9 @@ def _one(value: float | bool | None) -> np.ndarray[tuple[int], np.dtype[np.float
 
 def _regimen(code: str, regimen: Regimen, age_years: float) -> TreatmentRegimen:
     rung = describe(regimen, age_years)
-    if rung is None or AddOn.BIOLOGIC in regimen.add_ons:
+    if rung is None or AddOn.BIOLOGIC in regimen.biologics or len(regimen.biologics) > 1:
         raise _NotCovered
+    biologic = cast(Biologic, regimen.biologics[0].value) if regimen.biologics else "none"
     scheduled = [p for p in regimen.prescriptions if p.use is not Use.AS_NEEDED]
     relieving = [p for p in regimen.prescriptions if p.is_reliever and p.product.ics]
     reliever: Reliever = "saba"
@@ -160,6 +161,7 @@ def _regimen(code: str, regimen: Regimen, age_years: float) -> TreatmentRegimen:
         lama=any(p.product.lama for p in scheduled),
         reliever=reliever,
         reliever_ics_micrograms_per_puff=per_puff,
+        biologic=biologic,
     )
 
 

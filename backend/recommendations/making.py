@@ -80,6 +80,7 @@ def _shown(option: Adjustment, picture: Picture, advice: Advice) -> OptionOut:
         review_within_days=option.review_within_days,
         watch=list(option.watch),
         way_back=None if option.way_back is None else RegimenIn.of(option.way_back),
+        measure_first=list(option.measure_first),
         against=list(_against(option, picture, shown)),
         cautions=[finding_out(finding) for finding in option.cautions],
         benefit=shown,
@@ -110,6 +111,8 @@ def _against(option: Adjustment, picture: Picture, benefit: BenefitOut | None) -
             found.append("new_inhaler")
         if _band(option.regimen, picture.age_years) is DoseBand.HIGH:
             found.append("high_dose")
+        if set(option.regimen.biologics) - set(picture.regimen.biologics):
+            found.append("injections")
     if benefit is not None and option.direction is not Direction.KEEP:
         never_sure = benefit.attacks_averted.low <= 0 and benefit.controlled_days_gained.low <= 0
         if never_sure and option.direction is not Direction.DOWN:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from backend.clinical.adherence import Adherence, AsNeededIcs, DoseDay, adherence, as_needed_ics
 from backend.clinical.attacks import Attack as ReportedAttack
 from backend.clinical.attacks import Episode, review_window, severe_episodes
+from backend.clinical.biologics import Biomarkers
 from backend.clinical.control import Control, ControlClass, DiaryDay, FourWeeks, assess_control, four_weeks
 from backend.clinical.guideline import GuidelineError, edition
 from backend.clinical.medicines import DoseBand, Prescription, Regimen, Use, daily_ics
@@ -110,6 +111,10 @@ def picture(records: Records, as_of: date, watched: Watched | None) -> Picture |
         risk_season=checks.get(CheckCode.RISK_SEASON, False),
         red_flags=records.red_flags,
         checklist={ChecklistItem(item.value): checks.get(item) for item in CHECKLIST},
+        biomarkers=Biomarkers(
+            measured_value(records, MeasurementKind.BLOOD_EOSINOPHILS),
+            measured_value(records, MeasurementKind.TOTAL_IGE),
+        ),
     )
     burst = reliever_burst(puffs, as_of)
     return Picture(

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from backend.clinical.adherence import AdherenceClass
+from backend.clinical.biologics import Biomarker
 from backend.clinical.control import ControlClass, Criterion
 from backend.clinical.regimen_checks import Weight
 from backend.clinical.reliever import CeilingStatus, RelieverBurst, RelieverOveruse
@@ -129,7 +130,10 @@ class BenefitOut(BaseModel):
 
 
 class OptionOut(BaseModel):
-    """One legal change. `against` are codes of what speaks against it; `needs_checklist` before it can be signed."""
+    """One legal change. `against` are codes of what speaks against it; `needs_checklist` before it can be signed.
+
+    `measure_first`: biomarkers that the choice of a biologic waits for; only of a referral.
+    """
 
     code: str
     direction: Direction
@@ -140,6 +144,7 @@ class OptionOut(BaseModel):
     review_within_days: tuple[int, int] | None
     watch: list[RelapseSign]
     way_back: RegimenIn | None
+    measure_first: list[Biomarker] = []
     against: list[str]
     cautions: list[FindingOut]
     benefit: BenefitOut | None

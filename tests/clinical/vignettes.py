@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from backend.clinical.biologics import Biomarkers
 from backend.clinical.control import Answers, Control, FourWeeks, assess_control
 from backend.clinical.guideline import Guideline, edition
 from backend.clinical.ladder import classify
@@ -114,6 +115,7 @@ def judge(vignette: Vignette) -> dict[str, Any]:
         said["adjustments"] = sorted(options.codes - {"keep"})
         said["against"] = sorted(options.step_down.against)
         said["silence"] = options.silence
+        said["measure_first"] = sorted({one for each in options.adjustments for one in each.measure_first})
     return said
 
 
@@ -128,6 +130,7 @@ def options_of(
             control=control.control_class,
             well_controlled_days=state.pop("well_days", None),
             severe_attacks_last_year=state.pop("attacks", None),
+            biomarkers=Biomarkers(state.pop("eosinophils", None), state.pop("total_ige", None)),
             red_flags=frozenset(flags),
             **state,
         ),
