@@ -9,7 +9,8 @@ import typer
 from ml.simulator.fitting import FREE_PARAMETERS, fit
 from ml.simulator.parameters import PARAMETERS_FILE, freeze, read, write_values
 from ml.simulator.trial_analysis import Estimate, Result
-from ml.simulator.trial_spec import TrialSpecError, read_spec
+from ml.simulator.trial_fields import TrialSpecError
+from ml.simulator.trial_spec import read_spec
 from ml.simulator.trials import run_trial
 from ml.simulator.validation import Validation, listed_trials, validate
 

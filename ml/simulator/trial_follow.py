@@ -16,6 +16,7 @@ from ml.simulator.trial_spec import Arm, DiaryCriterion, Outcome
 Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 CONTROL_DAYS = 28
+YEAR_DAYS = 365
 
 
 def prescribed(parameters: Parameters, people: People, regimen: Regimen | str) -> Treatment:
@@ -163,7 +164,8 @@ def run_in(
     attacks = np.zeros(len(people), np.float32)
     treatment = prescribed(parameters, people, before[0])
     for number in range(before[1]):
-        attacks += airways.advance(latent, treatment, air, number, rng).severe
+        severe = airways.advance(latent, treatment, air, number, rng).severe
+        attacks += severe & (number >= before[1] - YEAR_DAYS)
     treatment = prescribed(parameters, people, during[0])
     means = Means()
     for number in range(before[1], before[1] + during[1]):

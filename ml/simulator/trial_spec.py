@@ -1,13 +1,14 @@
 """Trials as files: reads and checks a TOML description (ml/trials/README.md documents every key)."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from ml.simulator.people import People
-from ml.simulator.regimens import BUDESONIDE_EQUIVALENT, Regimen
+from ml.simulator.regimens import BUDESONIDE_EQUIVALENT, Biologic, Regimen, Reliever
+from ml.simulator.trial_fields import Table, TrialSpecError
 
 Limits = Mapping[str, tuple[float, float]]
 EVENTS = ("severe_attack", "unscheduled_visit", "emergency_visit", "hospital_admission")
@@ -23,10 +24,24 @@ RUN_IN = (
     "run_in_reliever_puffs", "run_in_symptom_day_share", "run_in_night_waking_share", "run_in_peak_flow_share",
     "run_in_attacks", "run_in_litres_per_min", "run_in_reliever_day_share",
 )  # fmt: skip
-
-
-class TrialSpecError(ValueError):
-    """The description of a trial is wrong; the message names the key."""
+REGIMEN_KEYS = (*(f.name for f in fields(Regimen)), "ics", "reliever_ics")
+COMPARISON_KEYS = (
+    "outcome", "reference_outcome", "measure", "arm", "reference", "subgroup", "group", "reference_group", "target",
+)  # fmt: skip
+DOCUMENT_KEYS = (
+    "title", "source", "row", "seed", "patients", "largest_patients", "duration_days", "adherence_mean", "before",
+    "before_days", "run_in", "run_in_days", "severity_shift", "eligibility", "arms", "outcomes", "comparisons",
+    "regressions", "levels",
+)  # fmt: skip
+# The cohort's ages; nobody younger or older can be drawn.
+AGES_YEARS = (6.0, 82.0)
+YEAR_DAYS = 365
+LONGEST_DAYS = 10 * YEAR_DAYS
+FEWEST_PATIENTS, MOST_PATIENTS = 100, 1_000_000
+TRAITS = tuple(f.name for f in fields(People))
+KNOWN_BEFORE = TRAITS + HISTORY + RUN_IN
+# What a level may be of, or be compared with, when no arm is named.
+RUN_IN_LEVELS = ("morning_litres_per_min", "reliever_puffs_per_day", "night_waking_share", "symptom_free_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +119,7 @@ class LevelTarget:
     quantity: str
     arms: tuple[str, ...]
     minus: tuple[str, ...]
-    outcome: str | None
+    outcome: str
     target: Target
 
 
@@ -136,221 +151,204 @@ class TrialSpec:
     levels: tuple[LevelTarget, ...]
 
 
-def _only(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
-    unknown = sorted(set(table) - set(allowed))
-    if unknown:
-        raise TrialSpecError(f"{where}: unknown key {', '.join(unknown)}; allowed are {', '.join(sorted(allowed))}")
-
-
-def _range(value: Any, where: str) -> tuple[float, float]:
-    if not (isinstance(value, list) and len(value) == 2 and all(isinstance(v, int | float) for v in value)):
-        raise TrialSpecError(f"{where}: expected [low, high]")
-    low, high = float(value[0]), float(value[1])
-    if low > high:
-        raise TrialSpecError(f"{where}: low {low:g} exceeds high {high:g}")
-    return low, high
-
-
-def _limits(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> dict[str, tuple[float, float]]:
-    _only(table, allowed, where)
-    return {name: _range(value, f"{where}.{name}") for name, value in table.items()}
-
-
-def _regimen(table: Mapping[str, Any], adherence_mean: float | None, where: str) -> Regimen:
-    values = dict(table)
-    for key, target, per in (
-        ("ics", "ics_micrograms_per_day", "micrograms_per_day"),
-        ("reliever_ics", "reliever_ics_micrograms_per_puff", "micrograms_per_puff"),
+def _regimen(table: Table, adherence_mean: float | None) -> Regimen:
+    values = dict(table.values)
+    for key, per, target in (
+        ("ics", "micrograms_per_day", "ics_micrograms_per_day"),
+        ("reliever_ics", "micrograms_per_puff", "reliever_ics_micrograms_per_puff"),
     ):
         if key in values:
-            dose = values.pop(key)
-            _only(dose, ("drug", per), f"{where}.{key}")
-            if dose.get("drug") not in BUDESONIDE_EQUIVALENT:
-                raise TrialSpecError(f"{where}.{key}.drug: one of {', '.join(sorted(BUDESONIDE_EQUIVALENT))}")
-            values[target] = float(dose[per]) * BUDESONIDE_EQUIVALENT[dose["drug"]]
-    _only(values, tuple(f.name for f in fields(Regimen)), where)
-    values.setdefault("adherence_mean", adherence_mean)
-    if values["adherence_mean"] == "real_life":
-        values["adherence_mean"] = None
+            if target in values:
+                raise table.wrong(f"give either {key} or {target}")
+            dose = table.table(key, ("drug", per))
+            values[target] = dose.number(per, low=0) * BUDESONIDE_EQUIVALENT[dose.one_of("drug", BUDESONIDE_EQUIVALENT)]
+            del values[key]
+    read = Table(values, table.where)
+    adherence = _adherence(read, adherence_mean)
+    technique = read.number("technique") if "technique" in read else None
     try:
-        return Regimen(**values)
-    except (TypeError, ValueError) as error:
-        raise TrialSpecError(f"{where}: {error}") from error
+        return Regimen(
+            ics_micrograms_per_day=read.number("ics_micrograms_per_day", 0),
+            doses_per_day=read.whole("doses_per_day", 2, 1, 2),
+            laba=read.flag("laba"),
+            lama=read.flag("lama"),
+            reliever=cast(Reliever, read.one_of("reliever", get_args(Reliever), "saba")),
+            reliever_ics_micrograms_per_puff=read.number("reliever_ics_micrograms_per_puff", 0),
+            biologic=cast(Biologic, read.one_of("biologic", get_args(Biologic), "none")),
+            onset_multiplier=read.number("onset_multiplier", 1),
+            onset_days=read.whole("onset_days", 14, 1, YEAR_DAYS),
+            adherence_mean=adherence,
+            adherence_logit_shift=read.number("adherence_logit_shift", 0),
+            technique=technique,
+        )
+    except TrialSpecError:
+        raise
+    except ValueError as error:
+        raise table.wrong(str(error)) from error
 
 
-def _regimen_or_usual(value: Any, adherence_mean: float | None, where: str) -> Regimen | Literal["usual_care"]:
+def _adherence(table: Table, otherwise: float | None) -> float | None:
+    """The mean share of doses taken; None: as in real life."""
+    if table.values.get("adherence_mean", otherwise) in (None, "real_life"):
+        return None
+    mean = table.number("adherence_mean", otherwise)
+    if not 0 < mean < 1:
+        raise table.wrong('expected a number between 0 and 1, or "real_life"', "adherence_mean")
+    return mean
+
+
+def _regimen_or_usual(document: Table, key: str, adherence_mean: float | None) -> Regimen | Literal["usual_care"]:
+    value = document.values.get(key, "usual_care")
     if value == "usual_care":
         return "usual_care"
     if not isinstance(value, dict):
-        raise TrialSpecError(f'{where}: a regimen table or "usual_care"')
-    return _regimen(value, adherence_mean, where)
+        raise document.wrong('a regimen table or "usual_care"', key)
+    return _regimen(document.table(key, REGIMEN_KEYS), adherence_mean)
 
 
-def _arm(name: str, table: Mapping[str, Any], adherence_mean: float | None) -> Arm:
-    values = dict(table)
-    changes = []
-    for number, change in enumerate(values.pop("changes", [])):
-        where = f"arms.{name}.changes[{number}]"
-        later = dict(change)
-        if not isinstance(later.get("on_day"), int) or later["on_day"] < 1:
-            raise TrialSpecError(f"{where}.on_day: a day of treatment, 1 or later")
-        on_day = later.pop("on_day")
-        changes.append((on_day, _regimen(later, adherence_mean, where)))
-    rescue = values.pop("rescue", None)
-    return Arm(
-        name,
-        _regimen(values, adherence_mean, f"arms.{name}"),
-        tuple(sorted(changes, key=lambda change: change[0])),
-        None if rescue is None else _regimen(rescue, adherence_mean, f"arms.{name}.rescue"),
+def _arm(name: str, table: Table, adherence_mean: float | None, duration_days: int) -> Arm:
+    changes: dict[int, Regimen] = {}
+    for change in table.tables("changes", ("on_day", *REGIMEN_KEYS)):
+        on_day = change.whole("on_day", None, 1, duration_days - 1)
+        if on_day in changes:
+            raise change.wrong(f"day {on_day} has a change already", "on_day")
+        changes[on_day] = _regimen(change, adherence_mean)
+    rescue = _regimen(table.table("rescue", REGIMEN_KEYS), adherence_mean) if "rescue" in table else None
+    return Arm(name, _regimen(table, adherence_mean), tuple(sorted(changes.items())), rescue)
+
+
+def _outcome(name: str, table: Table) -> Outcome:
+    criteria = []
+    for one in table.tables("criteria", tuple(f.name for f in fields(DiaryCriterion))):
+        bounds = [bound for bound in ("at_least", "rise", "fall_share") if bound in one]
+        if len(bounds) != 1:
+            raise one.wrong("exactly one of at_least, rise, fall_share")
+        bound = one.number(bounds[0])
+        if bounds[0] == "fall_share" and not 0 < bound < 1:
+            raise one.wrong("expected a share between 0 and 1", "fall_share")
+        criteria.append(
+            DiaryCriterion(one.one_of("signal", SIGNALS), one.whole("days", 1, 1, YEAR_DAYS), **{bounds[0]: bound})
+        )
+    events = table.names("events", EVENTS, ())
+    if not events and not criteria:
+        raise table.wrong("needs events or criteria")
+    return Outcome(name, events, tuple(criteria), table.whole("gap_days", 14, 0, LONGEST_DAYS))
+
+
+def _target(table: Table, key: str = "target") -> Target:
+    target = table.table(key, ("value", "interval", "source"))
+    value = target.number("value")
+    interval = target.range("interval") if "interval" in target else None
+    if interval is not None and not interval[0] <= value <= interval[1]:
+        raise target.wrong(f"{value:g} is outside its own interval", "value")
+    return Target(value, interval, target.text("source"))
+
+
+def _ratio_target(table: Table, key: str = "target") -> Target:
+    target = _target(table, key)
+    if target.value <= 0:
+        raise table.wrong("the value of a ratio must be above 0", key)
+    return target
+
+
+def _comparison(table: Table, arms: Collection[str], outcomes: Collection[str]) -> Comparison:
+    counted = (*outcomes, "uncontrolled")
+    known = (*KNOWN_BEFORE, "adherence")
+    found = Comparison(
+        outcome=table.one_of("outcome", counted),
+        reference_outcome=table.one_of("reference_outcome", counted, table.values["outcome"]),
+        measure=table.one_of("measure", MEASURES, "rate_ratio"),
+        arms=table.names("arm", arms),
+        reference=table.names("reference", arms),
+        subgroup=table.ranges("subgroup", KNOWN_BEFORE),
+        group=table.ranges("group", known),
+        reference_group=table.ranges("reference_group", known),
+        target=_ratio_target(table) if "target" in table else None,
+    )
+    if found.measure == "hazard_ratio" and "uncontrolled" in (found.outcome, found.reference_outcome):
+        raise table.wrong("uncontrolled has no first day, so no hazard ratio", "measure")
+    return found
+
+
+def _regression(table: Table, arms: Collection[str], outcomes: Collection[str]) -> Regression:
+    logarithms = tuple(f"log10_{name}" for name in KNOWN_BEFORE)
+    terms = table.names("terms", (*KNOWN_BEFORE, *logarithms, "any_attack_last_year"))
+    targets = table.table("targets", terms)
+    return Regression(
+        table.one_of("outcome", outcomes),
+        table.one_of("arm", arms),
+        terms,
+        {term: _ratio_target(targets, term) for term in targets.values},
     )
 
 
-def _outcome(name: str, table: Mapping[str, Any]) -> Outcome:
-    where = f"outcomes.{name}"
-    _only(table, ("events", "criteria", "gap_days"), where)
-    events = tuple(table.get("events", []))
-    for event in events:
-        if event not in EVENTS:
-            raise TrialSpecError(f"{where}.events: {event!r} is not one of {', '.join(EVENTS)}")
-    criteria = []
-    for number, one in enumerate(table.get("criteria", [])):
-        _only(one, tuple(f.name for f in fields(DiaryCriterion)), f"{where}.criteria[{number}]")
-        criterion = DiaryCriterion(**one)
-        bounds = [criterion.at_least, criterion.rise, criterion.fall_share]
-        if criterion.signal not in SIGNALS:
-            raise TrialSpecError(f"{where}.criteria[{number}].signal: one of {', '.join(SIGNALS)}")
-        if sum(bound is not None for bound in bounds) != 1 or criterion.days < 1:
-            raise TrialSpecError(f"{where}.criteria[{number}]: exactly one of at_least, rise, fall_share; days ≥ 1")
-        criteria.append(criterion)
-    if not events and not criteria:
-        raise TrialSpecError(f"{where}: needs events or criteria")
-    return Outcome(name, events, tuple(criteria), int(table.get("gap_days", 14)))
+def _level(table: Table, arms: Collection[str], outcomes: Collection[str]) -> LevelTarget:
+    quantity = table.one_of("quantity", LEVELS)
+    found = LevelTarget(
+        quantity,
+        table.names("arm", arms, ()),
+        table.names("minus", (*arms, "run_in"), ()),
+        table.one_of("outcome", outcomes) if quantity in ("rate", "event_share") else "",
+        _target(table),
+    )
+    if (not found.arms or "run_in" in found.minus) and quantity not in RUN_IN_LEVELS:
+        raise table.wrong(f"known of the run-in are {', '.join(RUN_IN_LEVELS)} only", "quantity")
+    return found
 
 
-def _target(table: Mapping[str, Any], where: str) -> Target:
-    _only(table, ("value", "interval", "source"), where)
-    interval = _range(table["interval"], f"{where}.interval") if "interval" in table else None
-    return Target(float(table["value"]), interval, str(table.get("source", "")))
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _traits(eligibility: Table) -> Limits:
+    limits = eligibility.ranges("traits", TRAITS)
+    low, high = limits.get("age_years", AGES_YEARS)
+    if high < AGES_YEARS[0] or low > AGES_YEARS[1]:
+        raise eligibility.wrong(f"the cohort is {AGES_YEARS[0]:g} to {AGES_YEARS[1]:g} years old", "traits.age_years")
+    return limits
 
 
 def parse(document: Mapping[str, Any], name: str) -> TrialSpec:
     """A checked specification; raises TrialSpecError naming the first key that is wrong."""
-    _only(
-        document,
-        ("title", "source", "row", "seed", "patients", "largest_patients", "duration_days", "adherence_mean", "before",
-         "before_days", "run_in", "run_in_days", "severity_shift", "eligibility", "arms", "outcomes", "comparisons",
-         "regressions", "levels"),
-        name,
-    )  # fmt: skip
-    for key in ("title", "duration_days", "arms", "outcomes"):
-        if key not in document:
-            raise TrialSpecError(f"{name}: missing key {key}")
-    adherence = document.get("adherence_mean")
-    if adherence == "real_life":
-        adherence = None
-    eligibility = document.get("eligibility", {})
-    _only(eligibility, ("traits", "history", "run_in"), "eligibility")
-    traits = tuple(f.name for f in fields(People))
-    known = traits + HISTORY + RUN_IN + ("adherence",)
-    arms = tuple(_arm(arm, table, adherence) for arm, table in document["arms"].items())
-    outcomes = tuple(_outcome(outcome, table) for outcome, table in document["outcomes"].items())
-    arm_names, outcome_names = {arm.name for arm in arms}, {outcome.name for outcome in outcomes}
-
-    def checked(names: Any, allowed: set[str], where: str) -> tuple[str, ...]:
-        found = _names(names)
-        for one in found:
-            if one not in allowed:
-                raise TrialSpecError(f"{where}: {one!r} is not one of {', '.join(sorted(allowed))}")
-        return found
-
-    comparisons = []
-    for number, table in enumerate(document.get("comparisons", [])):
-        where = f"comparisons[{number}]"
-        _only(
-            table,
-            (
-                "outcome",
-                "reference_outcome",
-                "measure",
-                "arm",
-                "reference",
-                "subgroup",
-                "group",
-                "reference_group",
-                "target",
-            ),
-            where,
-        )
-        comparisons.append(
-            Comparison(
-                outcome=checked(table["outcome"], outcome_names | {"uncontrolled"}, f"{where}.outcome")[0],
-                reference_outcome=checked(
-                    table.get("reference_outcome", table["outcome"]),
-                    outcome_names | {"uncontrolled"},
-                    f"{where}.outcome",
-                )[0],
-                measure=checked(table.get("measure", "rate_ratio"), set(MEASURES), f"{where}.measure")[0],
-                arms=checked(table["arm"], arm_names, f"{where}.arm"),
-                reference=checked(table["reference"], arm_names, f"{where}.reference"),
-                subgroup=_limits(table.get("subgroup", {}), known, f"{where}.subgroup"),
-                group=_limits(table.get("group", {}), known, f"{where}.group"),
-                reference_group=_limits(table.get("reference_group", {}), known, f"{where}.reference_group"),
-                target=_target(table["target"], f"{where}.target") if "target" in table else None,
-            )
-        )
-    regressions = []
-    for number, table in enumerate(document.get("regressions", [])):
-        where = f"regressions[{number}]"
-        _only(table, ("outcome", "arm", "terms", "targets"), where)
-        targets = {term: _target(one, f"{where}.targets.{term}") for term, one in table.get("targets", {}).items()}
-        regressions.append(
-            Regression(
-                checked(table["outcome"], outcome_names, f"{where}.outcome")[0],
-                checked(table["arm"], arm_names, f"{where}.arm")[0],
-                tuple(table["terms"]),
-                targets,
-            )
-        )
-    levels = []
-    for number, table in enumerate(document.get("levels", [])):
-        where = f"levels[{number}]"
-        _only(table, ("quantity", "arm", "minus", "outcome", "target"), where)
-        levels.append(
-            LevelTarget(
-                checked(table["quantity"], set(LEVELS), f"{where}.quantity")[0],
-                checked(table["arm"], arm_names, f"{where}.arm") if table.get("arm") else (),
-                checked(table.get("minus", []), arm_names | {"run_in"}, f"{where}.minus"),
-                table.get("outcome"),
-                _target(table["target"], f"{where}.target"),
-            )
-        )
+    whole = Table.of(document, "", DOCUMENT_KEYS)
+    whole.required("title")
+    adherence = _adherence(whole, None)
+    eligibility = whole.table("eligibility", ("traits", "history", "run_in"))
+    history = eligibility.ranges("history", HISTORY)
+    duration = whole.whole("duration_days", None, 1, LONGEST_DAYS)
+    before_days = whole.whole("before_days", YEAR_DAYS if history else 90, 0, LONGEST_DAYS)
+    if history and before_days < YEAR_DAYS:
+        raise whole.wrong(f"must be {YEAR_DAYS} or more where eligibility looks at the last year", "before_days")
+    arm_tables = whole.named_tables("arms", ("changes", "rescue", *REGIMEN_KEYS))
+    outcome_tables = whole.named_tables("outcomes", ("events", "criteria", "gap_days"))
+    fewest, most = FEWEST_PATIENTS, MOST_PATIENTS
     return TrialSpec(
         name=name,
-        title=str(document["title"]),
-        source=str(document.get("source", "")),
-        row=document.get("row"),
-        seed=int(document.get("seed", 1)),
-        patients=document.get("patients"),
-        largest_patients=int(document.get("largest_patients", 60_000)),
-        duration_days=int(document["duration_days"]),
-        before_days=int(document.get("before_days", 365 if eligibility.get("history") else 90)),
-        before=_regimen_or_usual(document.get("before", "usual_care"), None, "before"),
-        run_in_days=int(document.get("run_in_days", 14)),
-        run_in=_regimen_or_usual(document.get("run_in", "usual_care"), adherence, "run_in"),
+        title=whole.text("title"),
+        source=whole.text("source"),
+        row=whole.whole("row", None, 1, 999) if "row" in whole else None,
+        seed=whole.whole("seed", 1, 0, 2**32 - 1),
+        patients=whole.whole("patients", None, fewest, most) if "patients" in whole else None,
+        largest_patients=whole.whole("largest_patients", 60_000, fewest, most),
+        duration_days=duration,
+        before_days=before_days,
+        before=_regimen_or_usual(whole, "before", None),
+        run_in_days=whole.whole("run_in_days", 14, 1, LONGEST_DAYS),
+        run_in=_regimen_or_usual(whole, "run_in", adherence),
         adherence_mean=adherence,
-        severity_shift=float(document.get("severity_shift", 0)),
-        traits=_limits(eligibility.get("traits", {}), traits, "eligibility.traits"),
-        history=_limits(eligibility.get("history", {}), HISTORY, "eligibility.history"),
-        run_in_limits=_limits(eligibility.get("run_in", {}), RUN_IN, "eligibility.run_in"),
-        arms=arms,
-        outcomes=outcomes,
-        comparisons=tuple(comparisons),
-        regressions=tuple(regressions),
-        levels=tuple(levels),
+        severity_shift=whole.number("severity_shift", 0),
+        traits=_traits(eligibility),
+        history=history,
+        run_in_limits=eligibility.ranges("run_in", RUN_IN),
+        arms=tuple(_arm(arm, table, adherence, duration) for arm, table in arm_tables.items()),
+        outcomes=tuple(_outcome(outcome, table) for outcome, table in outcome_tables.items()),
+        comparisons=tuple(
+            _comparison(table, arm_tables, outcome_tables) for table in whole.tables("comparisons", COMPARISON_KEYS)
+        ),
+        regressions=tuple(
+            _regression(table, arm_tables, outcome_tables)
+            for table in whole.tables("regressions", ("outcome", "arm", "terms", "targets"))
+        ),
+        levels=tuple(
+            _level(table, arm_tables, outcome_tables)
+            for table in whole.tables("levels", ("quantity", "arm", "minus", "outcome", "target"))
+        ),
     )
 
 
@@ -358,6 +356,6 @@ def read_spec(path: Path) -> TrialSpec:
     """The trial in a TOML file; TrialSpecError when it is not valid TOML or says something impossible."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise TrialSpecError(f"{path.name}: not valid TOML: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TrialSpecError(f"not valid TOML: {error}") from error
     return parse(document, path.stem)

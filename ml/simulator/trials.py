@@ -15,8 +15,9 @@ from ml.simulator import surroundings
 from ml.simulator.cohort import START_ON
 from ml.simulator.parameters import Parameters, frozen
 from ml.simulator.trial_analysis import Result, analyse
+from ml.simulator.trial_fields import TrialSpecError
 from ml.simulator.trial_follow import Followed, follow_arm, run_in
-from ml.simulator.trial_spec import Limits, TrialSpec, TrialSpecError
+from ml.simulator.trial_spec import Limits, TrialSpec
 
 CANDIDATES_PER_CHUNK = 4096
 WANTED_STANDARD_ERROR = 0.028
@@ -47,7 +48,10 @@ def _one_chunk(spec: TrialSpec, p: Parameters, chunk: int, candidates: int) -> P
     waiting = spec.before_days + spec.run_in_days
     air = surroundings.draw(p, np.random.default_rng([spec.seed, 0, chunk]), first_day, waiting + spec.duration_days)
     rng = np.random.default_rng([spec.seed, 1, chunk])
-    people = people_of.draw_eligible(p, rng, candidates, spec.traits, spec.severity_shift)
+    try:
+        people = people_of.draw_eligible(p, rng, candidates, spec.traits, spec.severity_shift)
+    except ValueError as nobody:
+        raise TrialSpecError(f"eligibility.traits: {nobody}") from nobody
     enrolled = run_in(
         p,
         people,
@@ -107,7 +111,7 @@ def run_trial(spec: TrialSpec, parameters: Parameters | None = None, patients: i
         enrolled += len(parts[-1])
         chunk += 1
         if chunk >= 12 and enrolled < 20:
-            raise TrialSpecError(f"{spec.name}: {enrolled} of {chunk * CANDIDATES_PER_CHUNK} candidates are eligible")
+            raise TrialSpecError(f"eligibility: {enrolled} of {chunk * CANDIDATES_PER_CHUNK} candidates are eligible")
         if wanted:
             if enrolled >= wanted:
                 break

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from ml.simulator import cli
+from ml.simulator.parameters import frozen
 from ml.simulator.trial_analysis import hazard_ratio, matched_rate_ratio, poisson_regression
-from ml.simulator.trial_spec import TrialSpecError, parse
-from ml.simulator.trials import run_trial
+from ml.simulator.trial_fields import TrialSpecError
+from ml.simulator.trial_spec import parse
+from ml.simulator.trials import _one_chunk, run_trial
 from ml.simulator.validation import listed_trials
 
 TRIAL: dict[str, Any] = tomllib.loads("""
@@ -99,6 +101,26 @@ def test_better_adherence_and_technique_reach_the_lung() -> None:
         ({"outcomes": {"severe": {"events": ["sneeze"]}}}, "'sneeze' is not one of"),
         ({"eligibility": {"traits": {"age_years": [70, 18]}}}, "low 70 exceeds high 18"),
         ({"comparisons": [{"outcome": "severe", "arm": "steroid", "reference": "moon"}]}, "'moon' is not one of"),
+        ({"comparisons": [{"outcome": "severe", "arm": "steroid"}]}, "missing key reference"),
+        ({"patients": -5}, "patients: -5 is not between"),
+        ({"duration_days": "a year"}, "duration_days: expected a whole number"),
+        ({"run_in_days": 0}, "run_in_days: 0 is not between"),
+        ({"adherence_mean": 1.5}, "adherence_mean: expected a number between 0 and 1"),
+        ({"arms": 3}, "arms: expected a table"),
+        ({"arms": {"none": {"reliever": "albuterol"}}}, "'albuterol' is not one of"),
+        ({"arms": {"none": {"biologic": "dupilumab"}}}, "'dupilumab' is not one of"),
+        ({"arms": {"none": {"laba": "yes"}}}, "arms.none.laba: expected true or false"),
+        ({"arms": {"none": {"ics": {"drug": "budesonide"}}}}, "missing key micrograms_per_day"),
+        ({"arms": {"none": {"changes": [{"on_day": 5000}]}}}, "on_day: 5000 is not between"),
+        ({"outcomes": {"severe": {"criteria": [{"days": 2, "rise": 1}]}}}, "missing key signal"),
+        ({"eligibility": {"traits": {"age_years": [-9, -1]}}}, "6 to 82 years"),
+        (
+            {"eligibility": {"history": {"severe_attacks_last_year": [1, 9]}}, "before_days": 60},
+            "before_days: must be 365 or more",
+        ),
+        ({"regressions": [{"outcome": "severe", "arm": "none", "terms": ["luck"]}]}, "'luck' is not one of"),
+        ({"levels": [{"quantity": "rate", "arm": "none", "target": {"value": 1}}]}, "missing key outcome"),
+        ({"levels": [{"quantity": "fev1_litres", "target": {"value": 1}}]}, "known of the run-in are"),
     ],
 )
 def test_a_wrong_specification_is_refused_with_the_name_of_the_key(change: dict[str, Any], message: str) -> None:
@@ -129,6 +151,37 @@ def test_the_command_refuses_a_broken_file_with_a_reason(tmp_path: Path) -> None
     printed = CliRunner().invoke(cli.app, ["trial", str(path)])
     assert printed.exit_code == 2
     assert "not valid TOML" in printed.output
+
+
+def test_the_command_says_in_one_line_that_nobody_is_eligible(tmp_path: Path) -> None:
+    path = tmp_path / "trial.toml"
+    path.write_text('title = "x"\nduration_days = 60\n[eligibility.traits]\nfeno_ppb = [9000, 9999]\n[arms.a]\n'
+                    '[outcomes.severe]\nevents = ["severe_attack"]\n', encoding="utf-8")  # fmt: skip
+    printed = CliRunner().invoke(cli.app, ["trial", str(path), "--patients", "100"])
+    assert printed.exit_code == 2
+    assert printed.output.startswith("trial.toml: eligibility.traits: only 0 of")
+    assert printed.output.count("\n") == 1
+
+
+def test_an_odds_ratio_counts_patients_and_not_their_attacks() -> None:
+    often = _trial(
+        eligibility={"traits": {"treatment_step": [5, 5]}},
+        severity_shift=1.0,
+        comparisons=[{"outcome": "severe", "arm": "steroid", "reference": "none", "measure": "odds_ratio"}],
+        patients=300,
+    )
+    result = run_trial(parse(often, "often"))
+    assert result.rates["none"]["severe"] > 2
+    assert 0 < result.estimates[0].value < 1
+
+
+def test_attacks_of_the_last_year_are_not_those_before_it() -> None:
+    def years_before(days: int) -> float:
+        limits = {"severe_attacks_last_year": [1, 99]}
+        spec = parse(_trial(eligibility={"history": limits}, before_days=days, patients=100), "history")
+        return float(_one_chunk(spec, frozen(), 0, 700).before["severe_attacks_last_year"].mean())
+
+    assert years_before(730) == pytest.approx(years_before(365), rel=0.2)
 
 
 def test_every_listed_trial_can_be_read_and_has_a_target() -> None:
