@@ -29,7 +29,7 @@ TIME_TO_LIVE = timedelta(hours=12)
 class PushMessage:
     """`tag`: a later push with the same tag replaces the earlier one on the phone. `urgent` wakes a sleeping phone.
 
-    `drawn_by_app`: the app itself decides whether to show it, since its own alarm may have been there before.
+    The app itself draws it on Android: only so does Soom learn that it came, and its own alarm may have been before.
     """
 
     token: str
@@ -40,7 +40,6 @@ class PushMessage:
     channel: str
     data: dict[str, str]
     time_to_live: timedelta = TIME_TO_LIVE
-    drawn_by_app: bool = False
 
 
 class PushOutcome(StrEnum):
@@ -132,23 +131,19 @@ class FirebasePush:
 
 def _firebase_message(message: PushMessage) -> Any:
     words = {"title": message.title, "body": message.body, "tag": message.tag, "channel": message.channel}
-    # Android draws what has a notification without asking the app; iOS always does, and replaces by the same tag.
-    by_system = not message.drawn_by_app
-    notification = messaging.AndroidNotification(tag=message.tag, channel_id=message.channel) if by_system else None
+    # What has a notification, Android draws without telling the app. iOS draws in any case and replaces by the tag.
     firebase_message = messaging.Message(
-        notification=messaging.Notification(title=message.title, body=message.body) if by_system else None,
-        data=message.data if by_system else {**message.data, **words},
+        data={**message.data, **words},
         android=messaging.AndroidConfig(
             collapse_key=message.tag,
             priority="high" if message.urgent else "normal",
             ttl=message.time_to_live,
-            notification=notification,
         ),
         apns=messaging.APNSConfig(
             headers={"apns-collapse-id": message.tag, "apns-priority": "10" if message.urgent else "5"},
             payload=messaging.APNSPayload(
                 aps=messaging.Aps(
-                    alert=None if by_system else messaging.ApsAlert(title=message.title, body=message.body),
+                    alert=messaging.ApsAlert(title=message.title, body=message.body),
                     sound="default",
                     thread_id=message.tag,
                 )

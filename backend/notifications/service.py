@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import text as sql
+from sqlalchemy import tuple_
 from sqlmodel import Session, col, select, update
 
 from backend.accounts.tables import Device, Hospital
@@ -19,7 +20,6 @@ from backend.notifications.push import TIME_TO_LIVE, Push, PushMessage, PushOutc
 from backend.notifications.tables import Delivery, DeliveryOutcome, InboxMessage, MessageKind, MessageLevel, Watch
 from backend.notifications.watches import running
 from backend.notifications.wording import TrackRecord, inbox_words, push_words, track_record_words
-from backend.patients.store import next_changes
 from backend.patients.tables import Patient
 
 DELIVER = "deliver"
@@ -203,13 +203,25 @@ def ring(session: Session, messages: Sequence[InboxMessage], *, now: datetime) -
 
 def close_message(session: Session, patient_id: UUID, tag: str, *, now: datetime) -> None:
     """Mark the message as over; pushes that still wait will not be sent."""
-    message = session.exec(
-        select(InboxMessage).where(InboxMessage.patient_id == patient_id, InboxMessage.tag == tag)
-    ).first()
-    if message is not None and message.resolved_at is None:
-        message.resolved_at = now
-        message.change = next_changes(session, message.patient_id)
-        session.flush()
+    close_messages(session, [(patient_id, tag)], now=now)
+
+
+def close_messages(session: Session, which: Sequence[tuple[UUID, str]], *, now: datetime) -> None:
+    """`close_message` for any number of messages, each named by its patient and tag, with the statements of one."""
+    if not which:
+        return
+    messages = session.exec(
+        select(InboxMessage).where(
+            tuple_(col(InboxMessage.patient_id), col(InboxMessage.tag)).in_(which),
+            col(InboxMessage.resolved_at).is_(None),
+        )
+    ).all()
+    if not messages:
+        return
+    changes = _next_changes(session, [message.patient_id for message in messages])
+    for message, change in zip(messages, changes, strict=True):
+        message.resolved_at, message.change = now, change
+    session.flush()
 
 
 @dataclass(frozen=True)
@@ -239,6 +251,8 @@ def deliver_due(
     with new_session() as session:
         claims = due.claim_due(session, DELIVER, now=clock(), limit=limit, lease_seconds=LEASE_SECONDS)
         session.commit()
+        if not claims:
+            return 0
         waiting = _waiting(session, claims)
     to_push = [w for w in waiting if w.push_token is not None and w.message.resolved_at is None]
     results = dict(zip((w.claim.id for w in to_push), push.send([_push_message(w) for w in to_push]), strict=True))
@@ -303,7 +317,6 @@ def _push_message(item: _Waiting) -> PushMessage:
         channel="reminders" if reminder else "urgent" if level is MessageLevel.RED else "messages",
         data={"message_id": str(message.id), **message.data},
         time_to_live=REMINDER_TIME_TO_LIVE if reminder else TIME_TO_LIVE,
-        drawn_by_app=reminder,
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from backend.reminders.tables import Cause
@@ -48,6 +48,26 @@ class ReminderAccount(BaseModel):
     missed_by_cause: dict[Cause, int] = Field(description="Most frequent first.")
     phone_heard_at: datetime | None
     notifications_denied: bool = Field(description="Every phone of the patient says that it may not notify.")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "days": 28,
+                    "due": 56,
+                    "reached": 52,
+                    "done": 47,
+                    "skipped": 1,
+                    "pushed": 6,
+                    "missed": 3,
+                    "waiting": 1,
+                    "missed_by_cause": {"phone_silent": 3},
+                    "phone_heard_at": "2026-11-20T11:02:00Z",
+                    "notifications_denied": False,
+                }
+            ]
+        }
+    )
 
 
 def account_of(session: Session, patient_id: UUID, now: datetime) -> ReminderAccount:

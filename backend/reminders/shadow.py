@@ -1,7 +1,7 @@
 """The server's shadow of the phones' alarms: what no phone spoke of is pushed once, and in the end accounted for."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from backend.core.database import NewSession
-from backend.notifications.service import close_message, tell
+from backend.notifications.service import News, close_messages, tell_many
 from backend.notifications.tables import MessageKind, MessageLevel
 from backend.reminders.rules import MISSED_AFTER, PUSH_UNTIL, Quiet, Silence, Verdict, minute_of, verdict
 from backend.reminders.tables import Action, Cause, State
@@ -57,35 +57,44 @@ def judge_due(new_session: NewSession, now: datetime, limit: int = 1000) -> int:
         patient_ids = list(chosen.scalars())
         if not patient_ids:
             return 0
-        found = connection.exec_driver_sql(LOAD, {"patient_ids": patient_ids, "now": now}).mappings().all()
-        rows = json.dumps([_judged(session, row, now) for row in found])
-        connection.exec_driver_sql(WRITE, {"rows": rows})
-        connection.exec_driver_sql(LOOK_AGAIN, {"rows": rows})
+        rows = connection.exec_driver_sql(LOAD, {"patient_ids": patient_ids, "now": now}).mappings().all()
+        found = [(row, verdict(_silence(row, now), now)) for row in rows]
+        messages = iter(_push(session, [row for row, what in found if what is Verdict.PUSH], now))
+        # Whatever waits to be handed over would come too late to be of use.
+        over = [(row["patient_id"], _tag(row)) for row, what in found if row["pushed"] and what is not Verdict.PUSH]
+        close_messages(session, over, now=now)
+        judged = json.dumps(
+            [
+                _pushed(row, next(messages), now) if what is Verdict.PUSH else _judged(row, what, now)
+                for row, what in found
+            ]
+        )
+        connection.exec_driver_sql(WRITE, {"rows": judged})
+        connection.exec_driver_sql(LOOK_AGAIN, {"rows": judged})
         session.commit()
     return len(found)
 
 
-def _judged(session: Session, row: Mapping[Any, Any], now: datetime) -> dict[str, Any]:
+def _identity(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {"patient_id": str(row["patient_id"]), "key": row["key"], "local_date": row["local_date"].isoformat()}
+
+
+def _pushed(row: Mapping[Any, Any], message_id: UUID, now: datetime) -> dict[str, Any]:
+    return _identity(row) | {
+        "state": State.PUSHED.value,
+        "at": now.isoformat(),
+        "pushed_at": now.isoformat(),
+        "message_id": str(message_id),
+        "judge_at": (row["due_at"] + PUSH_UNTIL + timedelta(seconds=1)).isoformat(),
+    }
+
+
+def _judged(row: Mapping[Any, Any], found: Verdict, now: datetime) -> dict[str, Any]:
     """The row as it is to be written; without a state only `judge_at` changes."""
-    identity = {"patient_id": str(row["patient_id"]), "key": row["key"], "local_date": row["local_date"].isoformat()}
-    found = verdict(_silence(row, now), now)
-    last_at: datetime = row["due_at"] + MISSED_AFTER
-    if found is Verdict.PUSH:
-        message_id = _push(session, row, now)
-        return identity | {
-            "state": State.PUSHED.value,
-            "at": now.isoformat(),
-            "pushed_at": now.isoformat(),
-            "message_id": str(message_id),
-            "judge_at": (row["due_at"] + PUSH_UNTIL + timedelta(seconds=1)).isoformat(),
-        }
-    if row["pushed"]:
-        # Whatever waits to be handed over would come too late to be of use.
-        close_message(session, row["patient_id"], tag_of(row["key"], identity["local_date"]), now=now)
     if found is Verdict.WAIT:
-        return identity | {"judge_at": last_at.isoformat()}
+        return _identity(row) | {"judge_at": (row["due_at"] + MISSED_AFTER).isoformat()}
     state, action, cause = _ENDS[found]
-    return identity | {
+    return _identity(row) | {
         "state": state.value,
         "at": now.isoformat(),
         "action": action and action.value,
@@ -112,24 +121,17 @@ def _silence(row: Mapping[Any, Any], now: datetime) -> Silence:
     )
 
 
-def tag_of(key: str, local_date: str) -> str:
+def _tag(row: Mapping[Any, Any]) -> str:
     """The tag of an occurrence's notification, on the phone too: one replaces the other."""
-    return f"{key}@{local_date}"
+    return f"{row['key']}@{row['local_date']}"
 
 
-def _push(session: Session, row: Mapping[Any, Any], now: datetime) -> UUID:
-    due_at = row["due_at"].astimezone(ZoneInfo(row["time_zone"]))
-    title, text = reminder_words(row["key"], row["language"], name=row["inhaler_name"], at=f"{due_at:%H:%M}")
-    local_date = row["local_date"].isoformat()
-    message = tell(
-        session,
-        patient_id=row["patient_id"],
-        kind=MessageKind.REMINDER,
-        level=MessageLevel.INFO,
-        title=title,
-        text=text,
-        tag=tag_of(row["key"], local_date),
-        data={"occurrence_key": row["key"], "occurrence_date": local_date},
-        now=now,
-    )
-    return message.id
+def _push(session: Session, rows: Sequence[Mapping[Any, Any]], now: datetime) -> list[UUID]:
+    """The messages of reminders that no phone spoke of, in their order."""
+    news = []
+    for row in rows:
+        due_at = row["due_at"].astimezone(ZoneInfo(row["time_zone"]))
+        title, text = reminder_words(row["key"], row["language"], name=row["inhaler_name"], at=f"{due_at:%H:%M}")
+        data = {"occurrence_key": row["key"], "occurrence_date": row["local_date"].isoformat()}
+        news.append(News(row["patient_id"], MessageKind.REMINDER, MessageLevel.INFO, title, text, _tag(row), data=data))
+    return [message.id for message in tell_many(session, news, now=now)]

@@ -116,7 +116,7 @@ class AndroidNotifier:
 
 
 def _opened_by(intent: Any) -> str | None:
-    """Firebase's own notifications carry the message's data; those that Soom draws carry their tag as well."""
+    """The message of a push; of an alarm its tag."""
     found = intent.getStringExtra("message_id") or intent.getStringExtra("soom_tag")
     return None if found is None else str(found)
 

@@ -24,19 +24,15 @@ def test_a_message_is_handed_over_with_its_tag_and_urgency(fcm: FcmServer, fireb
     assert firebase.send([message()]) == [PushResult(PushOutcome.HANDED_OVER)]
     (sent,) = fcm.received
     assert sent["token"] == "phone-1"
-    assert sent["notification"] == {"title": "Soom", "body": "Open Soom"}
-    assert sent["android"]["collapse_key"] == sent["android"]["notification"]["tag"] == "alert-1"
+    assert sent["android"]["collapse_key"] == sent["data"]["tag"] == "alert-1"
     assert sent["apns"]["headers"]["apns-collapse-id"] == "alert-1"
     assert sent["android"]["priority"] == "high"
-    assert sent["data"] == {"a": "b"}
 
 
-def test_a_message_that_the_app_draws_reaches_it_as_data_and_not_after_its_time(
+def test_a_message_reaches_the_app_itself_as_data_and_not_after_its_time(
     fcm: FcmServer, firebase: FirebasePush
 ) -> None:
-    firebase.send(
-        [message(drawn_by_app=True, channel="reminders", time_to_live=timedelta(minutes=75), data={"message_id": "7"})]
-    )
+    firebase.send([message(channel="reminders", time_to_live=timedelta(minutes=75), data={"message_id": "7"})])
     (sent,) = fcm.received
     assert "notification" not in sent
     assert "notification" not in sent["android"]

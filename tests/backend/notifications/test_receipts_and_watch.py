@@ -136,7 +136,7 @@ def test_only_who_allowed_it_reads_of_health_on_a_locked_screen(
         told(session, patient)
         session.commit()
         deliver_due(new_session, firebase, clock, random.Random(1), mark_sent)
-    closed, openly = (sent["notification"]["title"] for sent in fcm.received)
+    closed, openly = (sent["data"]["title"] for sent in fcm.received)
     assert (closed, openly) == ("Soom", "Your asthma may get worse")
 
 

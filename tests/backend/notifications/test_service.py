@@ -108,7 +108,7 @@ def test_every_phone_gets_one_push_with_the_alert_as_its_tag(
     tell(session, alert)
     assert deliver(new_session, firebase, clock) == 2
     assert {sent["token"] for sent in fcm.received} == {"phone-1", "phone-2"}
-    assert {sent["android"]["notification"]["tag"] for sent in fcm.received} == {str(alert.id)}
+    assert {sent["data"]["tag"] for sent in fcm.received} == {str(alert.id)}
     assert [(row.outcome, row.attempts, row.handed_over_at) for row in deliveries(session)] == [
         ("handed_over", 1, NOW)
     ] * 2
@@ -295,7 +295,7 @@ def test_an_alert_that_escalates_rewrites_its_message_and_rings_again(
     (message,) = inbox_changed_after(session, patient.id, first_change)
     assert message.level == "red"
     assert [sent["android"]["priority"] for sent in fcm.received] == ["normal", "high"]
-    assert len({sent["android"]["notification"]["tag"] for sent in fcm.received}) == 1
+    assert len({sent["data"]["tag"] for sent in fcm.received}) == 1
 
 
 def test_a_push_that_is_settled_twice_keeps_its_first_outcome(

@@ -67,7 +67,6 @@ def test_an_occurrence_of_which_no_phone_speaks_is_pushed_after_45_minutes_and_o
     assert message.tag == f"{row.key}@{DAY}"
     assert message.data["occurrence_key"] == row.key
     assert message.data["occurrence_date"] == str(DAY)
-    assert message.drawn_by_app
     assert row.pushed_at == seoul(8, 45)
     assert row.state == "pushed"
     inbox = session.exec(select(InboxMessage)).one()

@@ -150,11 +150,10 @@ public final class Walk {
             message.data.put("occurrence_date", "2026-03-02");
         }
         message.data.put("message_id", messageId);
-        message.notification = new RemoteMessage.Notification();
-        message.notification.tag = "alert-1";
-        message.notification.channelId = "urgent";
-        message.notification.title = "Title";
-        message.notification.body = "Body";
+        message.data.put("tag", "alert-1");
+        message.data.put("channel", "urgent");
+        message.data.put("title", "Title");
+        message.data.put("body", "Body");
         new PushService().onMessageReceived(message);
     }
 

@@ -175,11 +175,26 @@ def test_settled_notes_are_not_told_again(walk: Walk) -> None:
     assert seen[2:] == ["noted shown|b"]
 
 
-def test_a_push_in_view_is_drawn_noted_as_received_and_carries_its_message_to_the_tap(walk: Walk) -> None:
+def test_a_push_that_comes_twice_is_drawn_once_noted_as_received_and_carries_its_message_to_the_tap(
+    walk: Walk,
+) -> None:
     seen = walk("push:message-9", "push:message-9", "see")
     assert [line for line in seen if line.startswith("shown")] == [
         "shown alert-1 on urgent icon 7: Title tap message-9"
     ]
+    assert "noted received|message-9" in seen
+    assert "open on the lock screen" not in seen
+
+
+def test_a_push_that_may_not_be_shown_is_noted_as_received_all_the_same(walk: Walk) -> None:
+    seen = walk("deny:notifications", "push:message-9", "see")
+    assert seen == ["noted received|message-9"]
+
+
+def test_a_push_for_an_occurrence_that_has_rung_already_is_noted_and_not_drawn_again(walk: Walk) -> None:
+    alarm = "check_in@2026-03-02"
+    seen = walk(f"arm:{alarm},0,60,Own words", f"ring:{alarm}", f"withdraw:{alarm}", "push:message-9,check_in", "see")
+    assert not [line for line in seen if line.startswith("shown")]
     assert "noted received|message-9" in seen
 
 

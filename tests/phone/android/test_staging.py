@@ -267,9 +267,7 @@ def test_alarms_are_armed_again_after_everything_that_makes_android_forget_or_mo
     }
 
 
-def test_messages_that_firebase_draws_wear_our_icon(application: ElementTree.Element, staged: Path) -> None:
-    resources = {one.get(f"{ANDROID}resource") for one in application.iter("meta-data")}
-    assert "@drawable/ic_notice" in resources
+def test_the_icon_of_our_notifications_is_packed(staged: Path) -> None:
     assert list(staged.glob("res/drawable*/ic_notice.png"))
 
 

@@ -3,8 +3,9 @@ package org.soom.phone;
 import android.content.Context;
 import com.google.firebase.messaging.FirebaseMessagingService;
 import com.google.firebase.messaging.RemoteMessage;
+import java.util.Map;
 
-/** Keeps the push token for Python, and draws a message that arrives while the app is in view. */
+/** Keeps the push token for Python. Notes each message that arrives, with Python dead or alive, and draws it. */
 public final class PushService extends FirebaseMessagingService {
     private static final String KEPT = "org.soom.phone.push";
     private static final String TOKEN = "token";
@@ -21,20 +22,20 @@ public final class PushService extends FirebaseMessagingService {
 
     @Override
     public void onMessageReceived(RemoteMessage message) {
-        String messageId = message.getData().get("message_id");
+        Map<String, String> said = message.getData();
+        String messageId = said.get("message_id");
         if (messageId != null) {
             Ledger.note(this, "received", messageId, System.currentTimeMillis());
         }
-        String key = message.getData().get("occurrence_key");
-        if (key != null && Alarms.pushed(this, key + "@" + message.getData().get("occurrence_date"))) {
+        String key = said.get("occurrence_key");
+        if (key != null) {
+            // Where no such alarm waits it has rung already, or there is none: nothing comes twice.
+            Alarms.pushed(this, key + "@" + said.get("occurrence_date"));
             return;
         }
-        RemoteMessage.Notification notification = message.getNotification();
-        if (notification == null) {
-            return;
+        String tag = said.get("tag");
+        if (tag != null) {
+            Notices.show(this, said.get("channel"), tag, said.get("title"), said.get("body"), messageId);
         }
-        String channel = notification.getChannelId() != null ? notification.getChannelId() : "messages";
-        String tag = notification.getTag() != null ? notification.getTag() : channel;
-        Notices.show(this, channel, tag, notification.getTitle(), notification.getBody(), messageId);
     }
 }
