@@ -55,17 +55,15 @@ def record(
     session.connection().exec_driver_sql(
         """
         INSERT INTO audit_entry (happened_at, actor_kind, actor_id, patient_id, action, detail)
-        VALUES (%(happened_at)s, %(actor_kind)s, %(actor_id)s, %(patient_id)s, %(action)s, %(detail)s::jsonb)
+        SELECT %(happened_at)s, %(actor_kind)s, %(actor_id)s, patient_id, %(action)s, %(detail)s::jsonb
+        FROM unnest(%(patient_ids)s::uuid[]) AS patient_id
         """,
-        [
-            {
-                "happened_at": now,
-                "actor_kind": actor_kind.value,
-                "actor_id": actor_id,
-                "patient_id": patient_id,
-                "action": action,
-                "detail": json.dumps(detail or {}),
-            }
-            for patient_id in touched
-        ],
+        {
+            "happened_at": now,
+            "actor_kind": actor_kind.value,
+            "actor_id": actor_id,
+            "patient_ids": list(touched),
+            "action": action,
+            "detail": json.dumps(detail or {}),
+        },
     )

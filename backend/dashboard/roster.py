@@ -1,14 +1,10 @@
 """The roster: every patient of a clinician, the most urgent first. Few queries, whatever the number of patients."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, or_, true
-from sqlalchemy import select as sql_select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ColumnElement, and_, text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -16,20 +12,31 @@ from backend.accounts.tables import Clinician
 from backend.alerts.tables import Alert, AlertState
 from backend.clinical.peak_flow import Zone
 from backend.dashboard.hand_overs import hand_overs_of
+from backend.dashboard.roster_order import SILENT_AFTER, one_page, standings
 from backend.dashboard.roster_schemas import DayBest, NewestReading, PlanLines, RosterOut, RosterRow, Show, Urgency
 from backend.dashboard.schemas import HandOverOut
 from backend.dashboard.tables import PatientVisit
 from backend.dashboard.views import alert_out, forecast_out
-from backend.dashboard.visits import ZONE_FRESH, Mark, Since, changes_since, has_news
-from backend.diary.tables import PeakFlow
-from backend.patients.store import visible_to
+from backend.dashboard.visits import ZONE_FRESH, Mark, Since, changes_since
 from backend.patients.tables import Patient, Sex
-from backend.plans.tables import ActionPlan
-from backend.risk.tables import Assessment, RiskLevel
+from backend.risk.tables import Assessment
 
 PAGE_SIZE = 25
 SPARKLINE_DAYS = 30
-SILENT_AFTER = timedelta(days=3)
+
+_PLAN_LINES = """
+SELECT DISTINCT ON (patient_id) patient_id, version, personal_best_litres_per_min, yellow_below_litres_per_min,
+    red_below_litres_per_min
+FROM action_plan WHERE patient_id = ANY(:ids) ORDER BY patient_id, version DESC
+"""
+
+# A row a patient: a month of days for each would be many rows to read one by one.
+_DAY_BESTS = """
+SELECT patient_id, array_agg(local_date ORDER BY local_date), array_agg(best ORDER BY local_date) FROM (
+    SELECT patient_id, local_date, max(litres_per_min) AS best FROM peak_flow
+    WHERE patient_id = ANY(:ids) AND NOT deleted AND local_date >= :since GROUP BY patient_id, local_date
+) AS days GROUP BY patient_id
+"""
 
 
 def roster(
@@ -44,16 +51,12 @@ def roster(
     page_size: int = PAGE_SIZE,
 ) -> RosterOut:
     """One page of the clinician's patients; a page past the end is the last one."""
-    visible = [visible_to(clinician)]
-    if search:
-        escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        visible.append(col(Patient.display_name).ilike(f"%{escaped}%"))
-    standings = _standings(clinician, now).where(*visible).cte("standing")
-    counts, urgencies = _one_page(session, standings, show, page, page_size)
+    standing = standings(clinician, now, search)
+    counts, urgencies = one_page(session, standing, show, page, page_size)
     pages = max(1, -(-counts[show] // page_size))
     if page > pages:
         page = pages
-        counts, urgencies = _one_page(session, standings, show, page, page_size)
+        counts, urgencies = one_page(session, standing, show, page, page_size)
     ids = list(urgencies)
     patients, looks = _patients(session, clinician, ids)
     plans, points = _plan_lines(session, ids), _day_bests(session, ids, now)
@@ -69,7 +72,7 @@ def roster(
                 *patients[one],
                 urgencies[one],
                 plans.get(one),
-                points[one],
+                points.get(one, []),
                 handed.get(alert.id) if (alert := patients[one][1]) else None,
                 changed.get(one),
                 now=now,
@@ -78,100 +81,6 @@ def roster(
             for one in ids
         ],
     )
-
-
-def _standings(clinician: Clinician, now: datetime) -> Select[Any]:
-    """SQL of how urgent each patient is: a row a patient, a column for each filter and each part of the order."""
-    newest = (
-        select(Assessment)
-        .where(col(Assessment.patient_id) == col(Patient.id))
-        .order_by(col(Assessment.as_of).desc())
-        .limit(1)
-        .lateral("newest")
-    )
-    last = newest.c
-    fresh = last.newest_reading_at > now - ZONE_FRESH
-    red_zone, yellow_zone = and_(fresh, last.zone == "red"), and_(fresh, last.zone == "yellow")
-    red_flags = and_(last.assessed_at > now - ZONE_FRESH, func.jsonb_array_length(last.red_flags) > 0)
-    high, raised = last.level == RiskLevel.HIGH.value, last.level == RiskLevel.RAISED.value
-    alert, seen = col(Alert.id).is_not(None), col(Alert.acknowledged_at).is_not(None)
-    seen_zone = col(PatientVisit.seen_zone)
-    # Since.zone_changed says the same of one patient.
-    zone_changed = and_(
-        col(PatientVisit.patient_id).is_not(None),
-        fresh,
-        or_(last.zone != seen_zone, and_(seen_zone.is_(None), last.zone != "green")),
-    )
-    waiting = last.last_entry_at.is_(None)
-    silent = and_(~waiting, last.last_entry_at <= now - SILENT_AFTER)
-    urgency = case(
-        (and_(alert, ~seen, col(Alert.level) == "red"), Urgency.NOW.value),
-        (and_(~alert, or_(red_zone, red_flags)), Urgency.NOW.value),
-        (or_(alert, high), Urgency.TODAY.value),
-        (or_(yellow_zone, raised, silent), Urgency.WATCH.value),
-        (waiting, Urgency.WAITING.value),
-        else_=Urgency.STEADY.value,
-    )
-    shows = {
-        Show.ALL: true(),
-        Show.ALERTS: alert,
-        Show.RED: red_zone,
-        Show.YELLOW: yellow_zone,
-        Show.RAISED: or_(high, raised),
-        Show.SILENT: silent,
-        Show.WAITING: waiting,
-        Show.CHANGED: or_(zone_changed, has_news(clinician)),
-    }
-    order = (
-        case({urgency.value: place for place, urgency in enumerate(Urgency)}, value=urgency),
-        case((col(Alert.level) == "red", 0), (alert, 1), else_=2),
-        case((red_zone, 0), (yellow_zone, 1), else_=2),
-        case({"high": 0, "raised": 1}, value=last.level, else_=2),
-        -func.coalesce(last.probability_7_days, 0),
-    )
-    chosen: Select[Any] = sql_select(
-        col(Patient.id).label("patient_id"),
-        col(Patient.display_name).label("display_name"),
-        urgency.label("urgency"),
-        *(condition.label(f"show_{show.value}") for show, condition in shows.items()),
-        *(part.label(f"order_{place}") for place, part in enumerate(order)),
-    )
-    open_alert = and_(col(Alert.patient_id) == col(Patient.id), col(Alert.state) != AlertState.RESOLVED.value)
-    return (
-        chosen.select_from(Patient)
-        .outerjoin(newest, true())
-        .outerjoin(Alert, open_alert)
-        .outerjoin(PatientVisit, _visit_of(clinician))
-    )
-
-
-def _one_page(
-    session: Session, standings: CTE, show: Show, page: int, page_size: int
-) -> tuple[dict[Show, int], dict[UUID, Urgency]]:
-    """How many patients each filter has, and those of the page in their order. One pass over all patients for both."""
-    shown = standings.c
-    order = [column for column in shown if column.name.startswith("order_")]
-    order += [shown.display_name, shown.patient_id]
-    counts = sql_select(*(func.count().filter(shown[f"show_{one.value}"]).label(one.value) for one in Show)).subquery()
-    rows = (
-        sql_select(shown.patient_id, shown.urgency, func.row_number().over(order_by=order).label("place"))
-        .where(shown[f"show_{show.value}"])
-        .order_by(*order)
-        .limit(page_size)
-        .offset((page - 1) * page_size)
-        .subquery()
-    )
-    # From the counts outward, so that they come also when the page is empty.
-    found = session.connection().execute(
-        sql_select(counts, rows).select_from(counts).outerjoin(rows, true()).order_by(rows.c.place)
-    )
-    all_counts: dict[Show, int] = {}
-    urgencies: dict[UUID, Urgency] = {}
-    for row in found.mappings():
-        all_counts = {one: row[counts.c[one.value]] for one in Show}
-        if row[rows.c.patient_id] is not None:
-            urgencies[row[rows.c.patient_id]] = Urgency(row[rows.c.urgency])
-    return all_counts, urgencies
 
 
 def _patients(
@@ -252,32 +161,13 @@ def _newest_reading(assessment: Assessment, plan: PlanLines | None, now: datetim
 
 
 def _plan_lines(session: Session, ids: Sequence[UUID]) -> dict[UUID, PlanLines]:
-    newest = session.exec(
-        select(ActionPlan)
-        .where(col(ActionPlan.patient_id).in_(ids))
-        .ext(distinct_on(col(ActionPlan.patient_id)))
-        .order_by(col(ActionPlan.patient_id), col(ActionPlan.version).desc())
-    )
-    return {
-        plan.patient_id: PlanLines.model_validate(plan.model_dump(include=set(PlanLines.model_fields)))
-        for plan in newest
-    }
+    """Of the plans in force the lines alone: their instructions in every language are long."""
+    found = session.connection().execute(text(_PLAN_LINES), {"ids": ids})
+    return {row.pop("patient_id"): PlanLines.model_validate(row) for row in map(dict, found.mappings())}
 
 
 def _day_bests(session: Session, ids: Sequence[UUID], now: datetime) -> dict[UUID, list[DayBest]]:
-    best = func.max(col(PeakFlow.litres_per_min))
-    points: dict[UUID, list[DayBest]] = defaultdict(list)
-    found = session.exec(
-        select(col(PeakFlow.patient_id), col(PeakFlow.local_date), best)
-        .where(
-            col(PeakFlow.patient_id).in_(ids),
-            col(PeakFlow.deleted).is_(False),
-            # One day more than the line shows, as the patient's day may differ from the day in UTC.
-            col(PeakFlow.local_date) >= now.date() - timedelta(days=SPARKLINE_DAYS),
-        )
-        .group_by(col(PeakFlow.patient_id), col(PeakFlow.local_date))
-        .order_by(col(PeakFlow.patient_id), col(PeakFlow.local_date))
-    )
-    for patient_id, day, litres_per_min in found:
-        points[patient_id].append(DayBest(day, litres_per_min or 0))
-    return points
+    # One day more than the line shows, as the patient's day may differ from the day in UTC.
+    since = now.date() - timedelta(days=SPARKLINE_DAYS)
+    found = session.connection().execute(text(_DAY_BESTS), {"ids": ids, "since": since})
+    return {patient_id: list(map(DayBest, days, bests)) for patient_id, days, bests in found}

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, column, text
-from sqlmodel import Session, col
+from sqlalchemy import text
+from sqlmodel import Session
 
 from backend.accounts.tables import Clinician
 from backend.clinical.control import ControlClass
@@ -15,7 +15,6 @@ from backend.clinical.peak_flow import Zone
 from backend.dashboard.tables import PatientVisit
 from backend.diary.tables import Attack, PeakFlow, Questionnaire, Symptoms, TriggerExposure
 from backend.medication.tables import InhalerUse
-from backend.patients.tables import Patient
 
 # Openings closer together belong to one sitting: coming back after lunch is still the same visit.
 SITTING = timedelta(hours=4)
@@ -52,8 +51,11 @@ LEFT JOIN LATERAL (
 ) AS now_zone ON true
 """  # noqa: S608
 
-# The same for all patients at once, without numbers: sets, for 2,000 patients are too many sub-queries.
-_CHANGED_PATIENTS = """
+# SQL of the patients with an alert, an attack, a plan read, a recommendation or another control class since :viewer
+# last looked; zones are compared by the roster, which knows them already. For all patients at once, without numbers:
+# sets, for 2,000 patients are too many sub-queries. Of the control class alone each patient's newest row is looked up,
+# for there the whole history would have to be sorted.
+CHANGED_PATIENTS = """
 SELECT v.patient_id FROM patient_visit v JOIN alert a ON a.patient_id = v.patient_id AND a.triggered_at > v.seen_at
     WHERE v.clinician_id = :viewer
 UNION ALL SELECT v.patient_id FROM patient_visit v
@@ -65,15 +67,13 @@ UNION ALL SELECT v.patient_id FROM patient_visit v
 UNION ALL SELECT v.patient_id FROM patient_visit v
     JOIN recommendation r ON r.patient_id = v.patient_id AND r.made_at > v.seen_at AND r.state = 'open'
     WHERE v.clinician_id = :viewer
-UNION ALL SELECT before.patient_id FROM (
-    SELECT DISTINCT ON (v.patient_id) v.patient_id, c.control_class FROM patient_visit v
-    JOIN control_change c ON c.patient_id = v.patient_id AND c.noted_at <= v.seen_at
-    WHERE v.clinician_id = :viewer ORDER BY v.patient_id, c.noted_at DESC
-) AS before JOIN (
-    SELECT DISTINCT ON (v.patient_id) v.patient_id, c.control_class FROM patient_visit v
-    JOIN control_change c ON c.patient_id = v.patient_id
-    WHERE v.clinician_id = :viewer ORDER BY v.patient_id, c.noted_at DESC
-) AS now USING (patient_id) WHERE now.control_class <> before.control_class
+UNION ALL SELECT v.patient_id FROM patient_visit v CROSS JOIN LATERAL (
+    SELECT control_class, noted_at FROM control_change WHERE patient_id = v.patient_id ORDER BY noted_at DESC LIMIT 1
+) AS newest
+WHERE v.clinician_id = :viewer AND newest.noted_at > v.seen_at AND newest.control_class <> (
+    SELECT control_class FROM control_change WHERE patient_id = v.patient_id AND noted_at <= v.seen_at
+    ORDER BY noted_at DESC LIMIT 1
+)
 """
 
 _OPEN = """
@@ -208,10 +208,3 @@ def changes_since(session: Session, marks: Mapping[UUID, Mark], now: datetime) -
         },
     )
     return {row["patient_id"]: Since.model_validate(dict(row)) for row in rows.mappings()}
-
-
-def has_news(clinician: Clinician) -> ColumnElement[bool]:
-    """SQL condition: since the clinician last looked there is an alert, an attack, a plan read, a recommendation or
-    another control class. Zones are compared by the roster, which knows them already."""
-    found = text(_CHANGED_PATIENTS).bindparams(viewer=clinician.id).columns(column("patient_id"))
-    return col(Patient.id).in_(found)
