@@ -2,10 +2,12 @@
 
 import zlib
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +20,37 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+class FieldRefusal(BaseModel):
+    path: str
+    message: str
+
+
+class RefusalOut(BaseModel):
+    """`code` is stable and for programs; `message` says what to do. `fields` names each field at fault."""
+
+    code: str
+    message: str
+    fields: list[FieldRefusal]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "code": "invalid_fields",
+                    "message": "Some fields are missing or cannot be read; nothing was saved.",
+                    "fields": [{"path": "born_on", "message": "The date of birth lies in the future."}],
+                }
+            ]
+        }
+    )
+
+
+# For a router: what it answers instead of FastAPI's own form of a refusal.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": RefusalOut, "description": "Refused; nothing was saved by halves."}
+}
 
 
 def error_body(error: SoomError) -> dict[str, object]:

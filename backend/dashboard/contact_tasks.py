@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.accounts.tables import Clinician
+from backend.core.web import REFUSALS
 from backend.dashboard.viewer import CurrentViewer, Viewer
 from backend.patients.store import visible_patient
 from backend.patients.tables import Patient
@@ -16,7 +17,7 @@ from backend.reminders import silence
 from backend.reminders.account import ReminderAccount, account_of
 from backend.reminders.tables import ContactTask
 
-router = APIRouter(prefix="/v1/clinician", tags=["clinician"])
+router = APIRouter(prefix="/v1/clinician", tags=["clinician"], responses=REFUSALS)
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
@@ -32,6 +33,24 @@ class ContactTaskOut(BaseModel):
     done_at: datetime | None
     done_by: str | None
     note: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "b7a2e9c4-0c55-4f6e-9a3b-1f2f5b0f7d11",
+                    "patient_id": "3f0d6a52-6f0a-4b7e-9a53-5a5d1e1b8f10",
+                    "patient_name": "윤태양",
+                    "time_zone": "Asia/Seoul",
+                    "silent_since": "2026-11-06T22:14:00Z",
+                    "opened_at": "2026-11-16T00:00:00Z",
+                    "done_at": "2026-11-17T02:20:00Z",
+                    "done_by": "Dr. Seo-yeon Han",
+                    "note": "Changed the phone; enrolled again.",
+                }
+            ]
+        }
+    )
 
 
 class ContactDoneIn(BaseModel):

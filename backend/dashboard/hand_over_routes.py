@@ -5,12 +5,13 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from backend.alerts import service as alerts
+from backend.core.web import REFUSALS
 from backend.dashboard.hand_overs import hand_overs_by_id, one_alert_out, running_hand_overs
 from backend.dashboard.schemas import AlertOut, ColleagueOut, HandOverIn, HandOverOut, RunningHandOverOut
 from backend.dashboard.viewer import CurrentViewer
 from backend.patients import hand_over
 
-router = APIRouter(prefix="/v1/clinician", tags=["clinician"])
+router = APIRouter(prefix="/v1/clinician", tags=["clinician"], responses=REFUSALS)
 
 
 @router.get("/colleagues")

@@ -276,6 +276,8 @@ class ProfileIn(PatientIn):
 class PatientAdded(BaseModel):
     id: UUID
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": "3f0d6a52-6f0a-4b7e-9a53-5a5d1e1b8f10"}]})
+
 
 class EnrolmentCodeOut(BaseModel):
     """Shown once: only a hash is kept. The QR code of the page holds `code`."""

@@ -4,13 +4,14 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from backend.core.web import REFUSALS
 from backend.dashboard.patient_schemas import ConsentEntryOut, ConsentIn, PersonOut, ProfileIn
 from backend.dashboard.patient_view import consent_ledger
 from backend.dashboard.profiles import changed_profile, noted_consent, profile_out
 from backend.dashboard.viewer import CurrentViewer
 from backend.patients.store import visible_patient
 
-router = APIRouter(prefix="/v1/clinician", tags=["clinician"])
+router = APIRouter(prefix="/v1/clinician", tags=["clinician"], responses=REFUSALS)
 
 
 @router.get("/patients/{patient_id}/profile")

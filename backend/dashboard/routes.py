@@ -15,6 +15,7 @@ from backend.core import audit
 from backend.core.clock import Now
 from backend.core.database import DatabaseSession
 from backend.core.errors import FieldError, InvalidFields
+from backend.core.web import REFUSALS
 from backend.dashboard import enrolment, patient_view
 from backend.dashboard.hand_overs import one_alert_out
 from backend.dashboard.patient_schemas import (
@@ -36,7 +37,7 @@ from backend.dashboard.visits import Since, since_visit
 from backend.patients.store import visible_patient, visible_to
 from backend.patients.tables import Language, Patient
 
-router = APIRouter(prefix="/v1/clinician", tags=["clinician"])
+router = APIRouter(prefix="/v1/clinician", tags=["clinician"], responses=REFUSALS)
 
 DEFAULT_DAYS = 90
 MOST_DAYS = 3 * 366

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from backend.alerts.rules import Cause, Level
 from backend.alerts.tables import AlertState
@@ -75,6 +75,17 @@ class ForecastOut(BaseModel):
     model_version: str | None
 
 
+_HAND_OVER: dict[str, JsonValue] = {
+    "id": "3e4c6a52-58a4-4c7e-9d0b-0f6de1a4f2a1",
+    "from_name": "Dr Kim",
+    "to_name": "Dr Park",
+    "note": "On leave; 이서준 may need a call on Monday.",
+    "began_at": "2026-11-20T12:00:00Z",
+    "ends_at": "2026-11-27T12:00:00Z",
+    "ended_at": None,
+}
+
+
 class HandOverOut(BaseModel):
     """A colleague covers patients from `began_at` to `ends_at`."""
 
@@ -86,21 +97,7 @@ class HandOverOut(BaseModel):
     ends_at: datetime
     ended_at: datetime | None
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "3e4c6a52-58a4-4c7e-9d0b-0f6de1a4f2a1",
-                    "from_name": "Dr Kim",
-                    "to_name": "Dr Park",
-                    "note": "On leave; 이서준 may need a call on Monday.",
-                    "began_at": "2026-11-20T12:00:00Z",
-                    "ends_at": "2026-11-27T12:00:00Z",
-                    "ended_at": None,
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_HAND_OVER]})
 
 
 class RunningHandOverOut(HandOverOut):
@@ -109,10 +106,16 @@ class RunningHandOverOut(HandOverOut):
     patients: int
     mine: bool
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_HAND_OVER | {"patients": 12, "mine": True}]})
+
 
 class ColleagueOut(BaseModel):
     id: UUID
     name: str
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id": "8f2f3b4e-1d7f-4f39-8a50-2a9b7a7a8c02", "name": "Dr. Seo-yeon Han"}]}
+    )
 
 
 class HandOverIn(Strict):

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import HTMLResponse, Response
 
 from backend.alerts import service as alerts
+from backend.core.web import REFUSALS
 from backend.dashboard.alert_care_schemas import SnoozeIn
 from backend.dashboard.hand_overs import one_alert_out
 from backend.dashboard.schemas import AlertOut
 from backend.dashboard.viewer import CurrentViewer
 
-router = APIRouter(prefix="/v1/clinician", tags=["clinician"])
+router = APIRouter(prefix="/v1/clinician", tags=["clinician"], responses=REFUSALS)
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.accounts.sign_in import confirm_password
 from backend.core import audit
+from backend.core.web import REFUSALS
 from backend.dashboard.patient_view import local_today
 from backend.dashboard.treatment_view import (
     MeasurementOut,
@@ -40,7 +41,7 @@ from backend.recommendations.schemas import (
 )
 from backend.recommendations.service import look_again
 
-router = APIRouter(prefix="/v1/clinician", tags=["treatment"])
+router = APIRouter(prefix="/v1/clinician", tags=["treatment"], responses=REFUSALS)
 
 
 class SignedOut(BaseModel):

@@ -76,6 +76,8 @@ class MeasurementOut(BaseModel):
 class VersionOut(BaseModel):
     """One signed plan. `difference` is in the caller's language; `read_on_phone_at` null until the phone says so."""
 
+    model_config = ConfigDict(json_schema_extra=example("VersionOut"))
+
     version: int
     signed_at: datetime
     signed_by: str
@@ -112,6 +114,8 @@ class TreatmentOut(BaseModel):
 
 class ProductOut(BaseModel):
     """A product of the catalogue; micrograms in one inhalation, null where it holds none or no source says."""
+
+    model_config = ConfigDict(json_schema_extra=example("ProductOut"))
 
     id: str
     name: str

@@ -141,6 +141,37 @@ class Checked(BaseModel):
     difference: dict[str, list[str]] = {}
     edition: str
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "remarks": [
+                        {
+                            "weight": "caution",
+                            "path": "regimen.prescriptions[0].times_a_day",
+                            "code": "unusual_schedule",
+                            "message": "1 inhalations 3 times a day is not a usual schedule of Budesonide 200.",
+                            "source": "National Asthma Council Australia, medications chart (strengths)",
+                        }
+                    ],
+                    "instructions": {
+                        "en": {
+                            "green": ["Take Budesonide 200: 1 inhalation(s), 3 time(s) a day, every day."],
+                            "yellow": ["Measure your peak flow every morning and evening until you are back in green."],
+                            "red": ["This is an emergency: call 119 now."],
+                        }
+                    },
+                    "difference": {
+                        "en": [
+                            "Changed: Budesonide 200: 1 inhalation(s), 3 time(s) a day (before: 1 time(s) a day).",
+                        ]
+                    },
+                    "edition": "gina_2025",
+                }
+            ]
+        }
+    )
+
     @property
     def refused(self) -> list[Remark]:
         return [remark for remark in self.remarks if remark.weight is Weight.REFUSED]

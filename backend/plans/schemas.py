@@ -138,6 +138,19 @@ class SavedDraftOut(BaseModel):
     editor: UUID
     saved_at: datetime
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "based_on_version": 1,
+                    "fields": {"product_0": "budesonide_formoterol_200_6_dpi", "inhalations_0": "2"},
+                    "editor": "6f6f1b0a-4c3f-4a54-9a0e-0f6de1a4f2a1",
+                    "saved_at": "2026-11-20T09:41:00Z",
+                }
+            ]
+        }
+    )
+
 
 class SavedDraftIn(BaseModel):
     """`editor`: made by the client for each open editor. `seen_at`: the draft that it began from, if any."""

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, select
 
 from backend.accounts.tables import Hospital
@@ -43,6 +43,38 @@ class StartingPoint(BaseModel):
     extra_instructions: OwnSentences
     review_on: date
     option: str | None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "based_on_version": 1,
+                    "personal_best_litres_per_min": 450,
+                    "personal_best_basis": "measured",
+                    "higher_best_litres_per_min": 480,
+                    "meter": "Mini-Wright",
+                    "yellow_below_litres_per_min": 360,
+                    "red_below_litres_per_min": 225,
+                    "regimen": {
+                        "prescriptions": [
+                            {
+                                "product_id": "budesonide_formoterol_200_6_dpi",
+                                "use": "maintenance_and_reliever",
+                                "inhalations": 1,
+                                "times_a_day": 2,
+                                "most_inhalations_a_day": None,
+                            }
+                        ],
+                        "add_ons": [],
+                    },
+                    "oral_steroid": None,
+                    "extra_instructions": {"green": [], "yellow": ["측정기를 가져오세요."], "red": []},
+                    "review_on": "2027-02-18",
+                    "option": "up:T1.3",
+                }
+            ]
+        }
+    )
 
 
 def starting_point(session: Session, patient: Patient, option: str | None, *, now: datetime) -> StartingPoint:

@@ -219,6 +219,52 @@ class ReviewOut(BaseModel):
     note: str | None
     reviewed_at: datetime | None
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "plan_version": 2,
+                    "direction": "up",
+                    "due_on": "2027-02-18",
+                    "before": {
+                        "first_day": "2026-10-24",
+                        "last_day": "2026-11-20",
+                        "diary_days": 28,
+                        "controlled_days": 12,
+                        "reliever_puffs_a_day": 1.7,
+                        "nights_woken": 8,
+                        "mean_peak_flow_litres_per_min": 376,
+                        "severe_attacks": 0,
+                        "controller_taken": 0.93,
+                        "control_class": "uncontrolled",
+                    },
+                    "after": {
+                        "first_day": "2027-01-22",
+                        "last_day": "2027-02-18",
+                        "diary_days": 28,
+                        "controlled_days": 26,
+                        "reliever_puffs_a_day": 0.2,
+                        "nights_woken": 0,
+                        "mean_peak_flow_litres_per_min": 427,
+                        "severe_attacks": 0,
+                        "controller_taken": 0.93,
+                        "control_class": "well_controlled",
+                    },
+                    "promised": {
+                        "attacks_averted": {"expected": 0.11, "low": 0.01, "high": 0.25},
+                        "controlled_days_gained": {"expected": 77, "low": 38, "high": 121},
+                        "ics_micrograms_per_day_change": 360,
+                        "probability_best": 0.96,
+                    },
+                    "ready_at": "2027-02-18T15:00:00Z",
+                    "verdict": "keep",
+                    "note": "Sleeps through again.",
+                    "reviewed_at": "2027-02-19T01:30:00Z",
+                }
+            ]
+        }
+    )
+
 
 class CheckAnswer(BaseModel):
     model_config = ConfigDict(extra="forbid")
