@@ -9,6 +9,7 @@ from ml.contract import TreatmentPatients, TreatmentRegimen
 from ml.simulator import people as people_of
 from ml.simulator import surroundings
 from ml.simulator.airways import Airways, Latent
+from ml.simulator.counterfactual import outcomes_under
 from ml.simulator.parameters import Parameters
 from ml.simulator.people import People
 from ml.simulator.regimens import Regimen
@@ -183,68 +184,35 @@ def _second_year(
 
 @dataclass(frozen=True, slots=True)
 class TrueRates:
-    """`counted` (patients, codes): severe attacks a year as they came, mean over years. `expected`: the same almost
-    without chance, from the rates at which worsenings start and turn. Policies are paid in `counted`, so that nobody is
-    paid for luck; the oracle ranks by `expected`."""
+    """Expected severe attacks a year (patients, codes), NaN where not asked: twice, over courses of other luck and
+    weather, so that who is ranked by one can be paid by the other and nobody is paid for luck."""
 
-    codes: tuple[str, ...]
-    counted: NDArray[np.float64]
-    expected: NDArray[np.float64]
+    ranked: NDArray[np.float64]
+    paid: NDArray[np.float64]
 
-    def of(self, rates: NDArray[np.float64], code: str) -> NDArray[np.float64]:
-        return np.asarray(rates[:, self.codes.index(code)])
+    @property
+    def both(self) -> NDArray[np.float64]:
+        return np.asarray((self.ranked + self.paid) / 2)
 
 
-def true_rates(p: Parameters, clinic: VirtualClinic, years: int, seed: int) -> TrueRates:
-    """Every patient under every regimen of the legal set and the present one (NaN elsewhere), for `years` coming years.
+COURSES, REPLICATES = 4, 4
 
-    Each year begins with 60 days on the regimen; all regimens meet the same weather, infections and luck.
-    """
-    n = len(clinic.people)
-    counted, starts = np.full((n, len(CODES)), np.nan), np.full((n, len(CODES), len(TURN_DAYS)), np.nan)
+
+def true_rates(p: Parameters, clinic: VirtualClinic, seed: int) -> TrueRates:
+    """Every patient under every regimen of the legal set and the present one: true daily chances, averaged over 2 × 16
+    years. All regimens meet the same weather, infections and luck."""
+    halves = np.full((2, len(clinic.people), len(CODES)), np.nan)
     for step in sorted(LEGAL):
         members = np.flatnonzero(clinic.step == step)
         people = clinic.people.take(members)
-        for code in sorted({*LEGAL[step], USUAL[step]}):
-            column = CODES.index(code)
-            attacks, weighted = np.zeros(len(members)), np.zeros((len(members), len(TURN_DAYS)))
-            for year in range(years):
-                air = surroundings.draw(p, np.random.default_rng([seed, year]), FIRST_DAY, 60 + YEAR)
-                rng = np.random.default_rng([seed, year, step])
-                treatment = prescribe(p, people, SIMULATED, np.full(len(members), column))
-                airways, latent = Airways(p, people), Latent.at_rest(rng, len(members))
-                for number in range(60 + YEAR):
-                    day = airways.advance(latent, treatment, air, number, rng)
-                    if number >= 60:
-                        attacks += day.severe
-                        turn = np.minimum(day.turn_rate, 1.5)[:, None]
-                        weighted += day.start_rate[:, None] * np.exp(-turn * TURN_DAYS)
-            counted[members, column] = attacks / years
-            starts[members, column] = weighted / years
-    return TrueRates(CODES, counted, _calibrated(counted, starts, clinic.people.hospital.astype(np.intp)))
-
-
-# Days that a worsening needs, unturned, to become severe; which of them fits best is decided by the counts.
-TURN_DAYS = np.arange(2.0, 13.0)
-
-
-def _calibrated(
-    counted: NDArray[np.float64], starts: NDArray[np.float64], hospital: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    known = ~np.isnan(counted)
-    best, best_fit = counted, -np.inf
-    for column in range(len(TURN_DAYS)):
-        expected = starts[..., column].copy()
-        for _ in range(5):
-            for group in (
-                np.broadcast_to(hospital[:, None], counted.shape),
-                np.broadcast_to(np.arange(counted.shape[1]), counted.shape),
-            ):
-                ratio = np.bincount(group[known], counted[known]) / np.maximum(
-                    np.bincount(group[known], expected[known]), 1e-12
-                )
-                expected = expected * ratio[group]
-        fit = float(np.sum(counted[known] * np.log(expected[known]) - expected[known]))
-        if fit > best_fit:
-            best, best_fit = expected, fit
-    return best
+        codes = sorted({*LEGAL[step], USUAL[step]})
+        regimens = {code: SIMULATED[CODES.index(code)] for code in codes}
+        for half, courses in enumerate(halves):
+            met = [
+                outcomes_under(people, regimens, seed + COURSES * half + course, replicates=REPLICATES, parameters=p)
+                for course in range(COURSES)
+            ]
+            for code in codes:
+                rates = [outcomes[code].severe_attacks_per_year for outcomes in met]
+                courses[members, CODES.index(code)] = np.mean(rates, axis=0)
+    return TrueRates(*halves)
