@@ -45,7 +45,7 @@ def table(sizes: Mapping[str, int], judgement: Mapping[str, Mapping[str, Any]]) 
     lines = [
         "",
         "On patients that trained nothing: the hospital's own model → the model learned together",
-        f"{'hospital':10}{'patients':>9}{'AUROC':>18}{'attacks foreseen':>22}{'observed/expected':>22}",
+        f"{'hospital':10}{'patients':>9}{'AUROC':>18}{'attacks foreseen':>20}{'observed/expected (95 %)':>37}",
     ]
     for name, size in sizes.items():
         found = judgement.get(name)
@@ -57,7 +57,9 @@ def table(sizes: Mapping[str, int], judgement: Mapping[str, Mapping[str, Any]]) 
             f"{own[key]:.3f} → {together[key]:.3f}" if own else f"none → {together[key]:.3f}"
             for key in ("auroc", "sensitivity", "observed_over_expected")
         ]
-        lines.append(f"{name:10}{size:9}{cells[0]:>18}{cells[1]:>22}{cells[2]:>22}")
+        low, high = (together[f"observed_over_expected_{end}"] for end in ("low", "high"))
+        cells[2] += f" ({low:.2f} to {high:.2f})"
+        lines.append(f"{name:10}{size:9}{cells[0]:>18}{cells[1]:>20}{cells[2]:>37}")
     return "\n".join(lines)
 
 

@@ -16,17 +16,17 @@ import numpy as np
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from ml.alarms import AMBER_BUDGET, DAYS_PER_MONTH, RED_BUDGET
 from ml.experts import LinearExpert
 from ml.features.catalogue import FAST_COLUMNS, FEATURES
 from ml.federated import trees as travelling
+from ml.federated.alarm_sums import THRESHOLDS, figures_within_budgets
 from ml.federated.bins import CELLS, cell_edges, shared_edges, spreads
 from ml.federated.exchange import Exchange, Gathered, RunRefused, Say
 from ml.federated.fitting import Regression, asked, check_counts, fit_exactly, fit_privately, regressions
 from ml.federated.logit_counts import STEPS, auroc_of_counts, calibration_of_counts, log_loss_of_counts
 from ml.federated.messages import Reply
 from ml.federated.plan import FederationPlan
-from ml.federated.tree_steps import FAST_NAMES, MOST_LEAVES, THRESHOLDS, booster_of, variant_name
+from ml.federated.tree_steps import FAST_NAMES, MOST_LEAVES, booster_of, variant_name
 from ml.federated.trees import Tree, TreesRefused
 from ml.model import MAIN_HORIZON_DAYS, Head, Model, Reference, save_model
 from ml.registry import try_model
@@ -61,6 +61,16 @@ class Outcome:
     events: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Regressions:
+    """What all hospitals' sums gave: counts, shared bins, the features' spread, and each expert by name."""
+
+    counts: Mapping[str, Float64]
+    edges: list[Float64]
+    references: dict[str, Reference]
+    experts: Mapping[str, LinearExpert]
+
+
 def run_identity(folder: Path, plan: FederationPlan) -> str:
     """The run's name, kept in the folder: a killed run goes on under it. RunRefused where another plan ran there."""
     file = folder / "run.json"
@@ -89,15 +99,8 @@ class Federation:
 
     def train(self) -> Outcome:
         """Run to the end. RunRefused, with the reason, where no sound model can come of it."""
-        self.exchange.begin(self.patience.hospitals, self.patience.start_seconds)
-        counts = self._counts()
-        models = regressions(self.exchange, counts)
-        edges, references, starts = self._bins(counts, models)
-        if self.plan.privacy.differential:
-            experts, rounds = fit_privately(self.exchange, models)
-        else:
-            experts, rounds = fit_exactly(self.exchange, models, starts)
-        self.rounds += 2 + rounds
+        found = self.regressions()
+        counts, edges, experts = found.counts, found.edges, found.experts
         candidates = {ONE_SHOT: self._one_shot(experts, edges)}
         if self.plan.challenger_rounds:
             bagged = self._bagged(experts, edges)
@@ -119,10 +122,23 @@ class Federation:
             )
             for horizon in self.plan.horizons
         }
-        card = self._card(champion, metrics, alarms)
-        model = Model(heads, factors, amber, red, card, references)
+        card = self._card(champion, metrics, alarms, factors)
+        model = Model(heads, factors, amber, red, card, found.references)
         judgement = self._judged(model)
         return Outcome(model, judgement, self.rounds, tuple(self.exchange.members.events))
+
+    def regressions(self) -> Regressions:
+        """The run up to its logistic regressions, which need no trees. RunRefused as `train`."""
+        self.exchange.begin(self.patience.hospitals, self.patience.start_seconds)
+        counts = self._counts()
+        models = regressions(self.exchange, counts)
+        edges, references, starts = self._bins(counts, models)
+        if self.plan.privacy.differential:
+            experts, rounds = fit_privately(self.exchange, models)
+        else:
+            experts, rounds = fit_exactly(self.exchange, models, starts)
+        self.rounds += 2 + rounds
+        return Regressions(counts, edges, references, experts)
 
     def _counts(self) -> Mapping[str, Float64]:
         variants, width = len(self.plan.variants), len(FEATURES)
@@ -340,19 +356,9 @@ class Federation:
         factors = {
             self.exchange.members.code[hospital]: float(fields["factor"]) for hospital, fields in found.fields.items()
         }
-        months = found.sums["judged_days"][0] / DAYS_PER_MONTH
-        chosen = {name: _lowest(found.sums["alarms"], months, budget) for name, budget in _BUDGETS.items()}
-        alarms = {
-            name: {
-                "threshold": float(THRESHOLDS[at]),
-                "alarms_per_patient_month": float(found.sums["alarms"][at] / months),
-                "attacks": int(found.sums["attacks"][0]),
-                "sensitivity": float(found.sums["caught"][at] / max(found.sums["attacks"][0], 1.0)),
-                "ppv": float(found.sums["helpful_alarms"][at] / max(found.sums["alarms"][at], 1.0)),
-            }
-            for name, at in chosen.items()
-        }
-        return factors, float(THRESHOLDS[chosen["amber"]]), float(THRESHOLDS[chosen["red"]]), {"model": alarms}
+        alarms = figures_within_budgets(found.sums)
+        amber, red = (alarms[name]["threshold"] for name in ("amber", "red"))
+        return factors, amber, red, {"model": alarms}
 
     def _checked_booster(self, trees: tuple[Tree, ...], leaf_rows: Float64) -> Any:
         """LightGBM's booster of the merged trees, which must say what their plain sum says."""
@@ -368,13 +374,16 @@ class Federation:
             raise RunRefused("LightGBM's answer to the merged trees is not the sum of the hospitals' trees")
         return booster
 
-    def _card(self, champion: str, metrics: dict[str, Any], alarms: dict[str, Any]) -> dict[str, Any]:
+    def _card(
+        self, champion: str, metrics: dict[str, Any], alarms: dict[str, Any], factors: Mapping[int, float]
+    ) -> dict[str, Any]:
         privacy = self.plan.to_dict()["privacy"]
         privacy["covers"] = (
             "differential privacy covers the coefficients of the logistic regressions, not counts, bins or trees"
             if self.plan.privacy.differential
             else "no differential privacy"
         )
+        members = self.exchange.members
         return {
             "model_id": self.plan.name,
             "model_version": self.plan.version,
@@ -383,13 +392,20 @@ class Federation:
                 "source": "federated training",
                 "run": self.exchange.run,
                 "plan": self.plan.digest,
-                "hospitals": len(self.exchange.members.patients),
-                "hospitals_at_the_end": len(self.exchange.members.node),
-                "patients_at_least": sum(self.exchange.members.patients.values()),
+                "hospitals": len(members.patients),
+                "hospitals_at_the_end": len(members.node),
+                "patients_at_least": sum(members.patients.values()),
                 "trees": champion,
                 "rounds": self.rounds,
                 "seed": self.plan.seed,
                 "privacy": privacy,
+            },
+            # By these a hospital that adopts the model finds its own factor; one that is not here has none.
+            "hospitals": {
+                own_id: members.code[name]
+                for name, ids in sorted(members.own_ids.items())
+                for own_id in ids
+                if members.code[name] in factors
             },
             "held_out": metrics,
             "held_out_alarms": alarms,
@@ -413,9 +429,6 @@ class Federation:
         return dict(found.fields)
 
 
-_BUDGETS = {"amber": AMBER_BUDGET, "red": RED_BUDGET}
-
-
 def _experts(experts: Mapping[str, LinearExpert]) -> dict[str, dict[str, Any]]:
     """Fields `rate` and `linear`, each expert by the name of its variant."""
     found: dict[str, dict[str, Any]] = {"rate": {}, "linear": {}}
@@ -423,9 +436,3 @@ def _experts(experts: Mapping[str, LinearExpert]) -> dict[str, dict[str, Any]]:
         kind, _, variant = name.partition(".")
         found[kind][variant] = fitted.to_dict()
     return found
-
-
-def _lowest(alarms: Float64, months: float, budget: float) -> int:
-    """Index of the lowest threshold from which on the alarms stay within the budget."""
-    over = np.flatnonzero(alarms > budget * months)
-    return min(int(over[-1]) + 1 if len(over) else 0, len(alarms) - 1)

@@ -32,6 +32,7 @@ Say = Callable[[str], None]
 Check = Callable[[Mapping[str, Float64]], None]
 MESSAGE_TYPE = "query"
 POLL_SECONDS = 0.2
+MOST_IDS, LONGEST_ID = 100, 100
 
 
 class RunRefused(RuntimeError):
@@ -49,11 +50,15 @@ class Gathered:
 
 @dataclass(slots=True)
 class Members:
-    """Who takes part: node and rounded patients by hospital; who left, and why; what else happened, in words."""
+    """Who takes part: node and rounded patients by hospital; who left, and why; what else happened, in words.
+
+    `own_ids` are those by which each hospital's own Soom knows it.
+    """
 
     node: dict[str, int] = field(default_factory=dict)
     patients: dict[str, int] = field(default_factory=dict)
     code: dict[str, int] = field(default_factory=dict)
+    own_ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
 
@@ -300,13 +305,16 @@ class Exchange:
         name, members = reply.hospital, self.members
         try:
             code, patients = int(reply.fields["code"]), int(reply.fields["patients"])
+            own_ids = _ids(reply.fields.get("own_ids", []))
         except (KeyError, TypeError, ValueError):
-            self._note(f"{name} does not take part: its hello says nothing of its size")
+            self._note(f"{name} does not take part: its hello does not say who it is and of what size")
             return
         if name in members.node and members.node[name] != node and members.node[name] in nodes:
             self._note(f"{name} is registered twice; its second node is not asked")
         elif code in members.code.values() and members.code.get(name) != code:
             self._note(f"{name} does not take part: its code {code} belongs to another hospital")
+        elif any(set(own_ids) & set(ids) for other, ids in members.own_ids.items() if other != name):
+            self._note(f"{name} does not take part: its patients are another hospital's")
         elif self._begun and name not in members.patients:
             self._note(f"{name} came late and takes part from the next run on")
         elif name in members.lost and "no answer" not in members.lost[name]:
@@ -316,6 +324,7 @@ class Exchange:
                 del members.lost[name]
                 self._note(f"{name} is back")
             members.node[name], members.patients[name], members.code[name] = node, patients, code
+            members.own_ids[name] = own_ids
 
     def _keep(self, name: str, found: Gathered) -> None:
         facts = {"fields": dict(found.fields), "texts": {who: dict(texts) for who, texts in found.texts.items()}}
@@ -333,3 +342,12 @@ class Exchange:
         facts = json.loads(file.read_text(encoding="utf-8"))
         with np.load(file.with_suffix(".npz"), allow_pickle=False) as stored:
             return Gathered({key: stored[key] for key in stored.files}, facts["fields"], facts["texts"])
+
+
+def _ids(sent: Any) -> tuple[str, ...]:
+    """ValueError for anything else than a few short texts."""
+    if not isinstance(sent, list) or len(sent) > MOST_IDS or not all(isinstance(one, str) for one in sent):
+        raise ValueError("ids must be texts")
+    if any(not 1 <= len(one) <= LONGEST_ID for one in sent):
+        raise ValueError("an id is empty or too long")
+    return tuple(sent)

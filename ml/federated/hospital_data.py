@@ -1,12 +1,13 @@
 """Where a hospital's training rows come from: one port, `Source`, and what stands behind it.
 
-A source is a function without arguments that gives a `Cohort`; it runs at the hospital, and its result never leaves.
+A source is a function without arguments that gives `HospitalData`; it runs at the hospital, and no row of it leaves.
 """
 
 import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +16,29 @@ from ml.experts import linear_inputs
 from ml.features.catalogue import FEATURES
 from ml.federated.plan import FederationPlan
 from ml.federated.rows import HospitalDataRefused, HospitalRows, folds
-from ml.training.cohort_file import CohortFileRefused, read_cohort_file
+from ml.training.cohort_file import CohortFileRefused, read_cohort_file, read_hospitals
 from ml.training.fit import Cohort, TrainingPlan, training_rows
 
-Source = Callable[[], Cohort]
 COMMAND_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HospitalData:
+    """`own_ids`: by which ids the hospital's own Soom knows whose patients these are, so that it finds its factor."""
+
+    cohort: Cohort
+    own_ids: tuple[str, ...] = ()
+
+
+Source = Callable[[], HospitalData]
 
 
 def cohort_file_source(file: Path) -> Source:
     """A cohort file (.npz), as `soom-ml train --cohort` reads it. HospitalDataRefused when it is not one."""
 
-    def read() -> Cohort:
+    def read() -> HospitalData:
         try:
-            return read_cohort_file(file)
+            return HospitalData(read_cohort_file(file), tuple(sorted(read_hospitals(file))))
         except CohortFileRefused as error:
             # The reason may quote a diary's value, so it stays here, in the cause.
             raise HospitalDataRefused(f"{file.name} is not a usable cohort file") from error
@@ -43,7 +54,7 @@ def command_source(command: str, plan_digest: Callable[[], str]) -> Source:
     HospitalDataRefused, what the program said as its cause, when it fails or writes no cohort.
     """
 
-    def read() -> Cohort:
+    def read() -> HospitalData:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "cohort.npz"
             words = [

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.federated.plan import Privacy
 from ml.federated.site import HospitalSettings, new_hospital, write_rosters
@@ -19,24 +20,29 @@ SIZES = (518, 320, 176, 111, 55)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedHospitals:
-    """Cohorts by hospital name: `training` of the sizes asked for, `unseen` of all other patients simulated."""
+    """Cohorts by hospital name: `training` of the sizes asked for, `unseen` of all other patients simulated.
+
+    `unseen_patients` are the numbers of the unseen in the cohort that all hospitals were drawn from.
+    """
 
     training: Mapping[str, Cohort]
     unseen: Mapping[str, Cohort]
+    unseen_patients: Mapping[str, NDArray[np.intp]]
 
 
 def simulated_hospitals(seed: int, patients: int, days: int, sizes: tuple[int, ...] = SIZES) -> SimulatedHospitals:
     """Five hospitals out of one cohort of `patients`. ValueError where it is too small for the sizes."""
     cohort, _ = simulated_cohort(seed, patients, days)
-    training, unseen = {}, {}
+    training, unseen, unseen_patients = {}, {}, {}
     for code, (name, size) in enumerate(zip(NAMES, sizes, strict=True)):
         members = np.flatnonzero(cohort.profiles.hospital == code)
         if len(members) < size:
             raise ValueError(f"{patients} simulated patients give {name} only {len(members)} of {size}")
         training[name] = cohort.chosen(members[:size])
         if len(members) > size:
+            unseen_patients[name] = members[size:]
             unseen[name] = cohort.chosen(members[size:])
-    return SimulatedHospitals(training, unseen)
+    return SimulatedHospitals(training, unseen, unseen_patients)
 
 
 def make_hospitals(folder: Path, cohorts: Mapping[str, Cohort], floor: Privacy | None = None) -> dict[str, Path]:

@@ -27,6 +27,7 @@ from ml.federated.sum_steps import SUM_STEPS, noisy_gradient
 from ml.federated.trees import TreesRefused
 
 if TYPE_CHECKING:
+    from ml.federated.hospital_data import HospitalData, Source
     from ml.training.fit import Cohort
 
 SETTINGS, KEY, ROSTER, LEDGER = "hospital.json", "mask_key.pem", "roster.json", "ledger.jsonl"
@@ -67,7 +68,7 @@ class HospitalSettings:
         return settings
 
 
-def source_of(settings: HospitalSettings, folder: Path, plan_digest: Callable[[], str]) -> "Callable[[], Cohort]":
+def source_of(settings: HospitalSettings, folder: Path, plan_digest: Callable[[], str]) -> "Source":
     """The data that the settings name, as the plan of `plan_digest` may have them. Refusal for anything else than a
     file or a command."""
     from ml.federated.hospital_data import cohort_file_source, command_source
@@ -85,7 +86,7 @@ class Hospital:
     def __init__(
         self,
         folder: Path,
-        source: "Callable[[], Cohort] | None" = None,
+        source: "Source | None" = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.folder = folder
@@ -94,7 +95,7 @@ class Hospital:
         self._source = source or source_of(self.settings, folder, lambda: self._plan_digest)
         self._now = now
         self._rows: dict[str, HospitalRows] = {}
-        self._cohort: Cohort | None = None
+        self._data: HospitalData | None = None
         stored = (folder / KEY).read_bytes()
         private = serialization.load_pem_private_key(stored, password=None)
         if not isinstance(private, X25519PrivateKey):
@@ -142,12 +143,14 @@ class Hospital:
         name = self.settings.name
         if question.step == "hello":
             # A run begins with the data of today: who has withdrawn since the last one is in no later answer.
-            self._rows, self._cohort = {}, None
+            self._rows, self._data = {}, None
             shutil.rmtree(self.folder / "work", ignore_errors=True)
         rows = self._rows_for(plan)
         if question.step == "hello":
             # To the ten below: the network knows how large its members are, not who joined last week.
-            return Reply(name, {"code": self.settings.code, "patients": rows.patients // 10 * 10})
+            patients = rows.patients // 10 * 10
+            own_ids = list(self._coded_data().own_ids)
+            return Reply(name, {"code": self.settings.code, "patients": patients, "own_ids": own_ids})
         if question.step in SUM_STEPS:
             return Reply(name, arrays=self._sent(SUM_STEPS[question.step](rows, question, plan), question, plan))
         if question.step == "noisy_gradient":
@@ -158,8 +161,8 @@ class Hospital:
         from ml.federated import judgement, tree_steps
 
         if question.step == "judge":
-            aside = rows.fold < 0
-            return Reply(name, judgement.judge(self._coded_cohort(), aside, question.texts, plan))
+            found = judgement.judge(self._coded_cohort(), rows, self.settings.code, question.texts, plan)
+            return Reply(name, found)
         if question.step == "grow":
             found = tree_steps.grow(rows, question, plan, tree_steps.rows_per_leaf(rows, plan))
         elif question.step == "held_out":
@@ -192,17 +195,19 @@ class Hospital:
             int.from_bytes(HKDF(SHA256(), 32, question.digest.encode(), b"noise").derive(secret))
         )
 
-    def _coded_cohort(self) -> "Cohort":
-        """The cohort, its patients under the code that the shared model knows this hospital by."""
+    def _coded_data(self) -> "HospitalData":
+        """The data, the patients under the code that the shared model knows this hospital by."""
         from dataclasses import replace
 
-        from ml.training.fit import Cohort
-
-        if self._cohort is None:
+        if self._data is None:
             read = self._source()
-            code = np.full(len(read.profiles), self.settings.code, dtype=np.int32)
-            self._cohort = Cohort(read.diaries, replace(read.profiles, hospital=code), read.last_day)
-        return self._cohort
+            code = np.full(len(read.cohort.profiles), self.settings.code, dtype=np.int32)
+            coded = replace(read.cohort, profiles=replace(read.cohort.profiles, hospital=code))
+            self._data = replace(read, cohort=coded)
+        return self._data
+
+    def _coded_cohort(self) -> "Cohort":
+        return self._coded_data().cohort
 
     def _rows_for(self, plan: FederationPlan) -> HospitalRows:
         key = plan.digest

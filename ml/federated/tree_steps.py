@@ -8,10 +8,11 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.evaluation.metrics import alarm_counts, auroc
+from ml.evaluation.metrics import auroc
 from ml.experts import LinearExpert, TreeExpert
 from ml.features.catalogue import FAST_COLUMNS, FEATURE_NAMES
 from ml.features.daily import patient_days
+from ml.federated.alarm_sums import alarm_sums
 from ml.federated.bins import bin_numbers
 from ml.federated.logit_counts import logit_counts
 from ml.federated.messages import Question
@@ -32,8 +33,6 @@ HOSPITAL_TREES = {"num_leaves": MOST_LEAVES, "learning_rate": 0.05, "extra_trees
 # Reasons weigh branches by their share of the rows, for which every eighth row is plenty.
 LEAF_ROW_STEP = 8
 FAST_NAMES = tuple(FEATURE_NAMES[column] for column in FAST_COLUMNS)
-# Alarm scores are log-odds; alarms are counted at each of these thresholds.
-THRESHOLDS: Float64 = np.arange(-7.0, 1.0, 0.025)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,12 +181,4 @@ def thresholds(rows: HospitalRows, question: Question, plan: FederationPlan, coh
     days = patient_days(unseen.diaries, unseen.profiles)
     judged = judged_days(days, followed_days(unseen.diaries, len(unseen.profiles), unseen.last_day), 0)
     score = personalised(days, head_logit(heads[0], days, judged) + np.log(factor)).alarm_score
-    found = [alarm_counts(score, judged, days.onset, threshold) for threshold in THRESHOLDS]
-    sums = {
-        "alarms": np.array([float(counts.alarms.sum()) for counts in found]),
-        "caught": np.array([float(counts.caught.sum()) for counts in found]),
-        "helpful_alarms": np.array([float(counts.helpful_alarms.sum()) for counts in found]),
-        "attacks": np.array([float(found[0].attacks.sum())]),
-        "judged_days": np.array([float(judged.sum())]),
-    }
-    return Answer(sums, {"factor": round(factor, 2)}, {})
+    return Answer(alarm_sums(score, judged, days.onset), {"factor": round(factor, 2)}, {})

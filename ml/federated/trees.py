@@ -139,7 +139,7 @@ def _checked(
     threshold, leaf_value = np.array(values["threshold"]), np.array(values["leaf_value"])
     if not np.isfinite(leaf_value).all() or np.abs(leaf_value).max() > largest_leaf:
         raise TreesRefused(f"tree {number} has a leaf beyond {largest_leaf:g}")
-    if not np.isin(whole["decision_type"], (MISSING_RIGHT, MISSING_LEFT)).all():
+    if not set(values["decision_type"]) <= {MISSING_RIGHT, MISSING_LEFT}:
         raise TreesRefused(f"tree {number} has a split of an unknown kind")
     if whole["split_feature"].min() < 0 or whole["split_feature"].max() >= len(edges):
         raise TreesRefused(f"tree {number} splits on a feature that is not there")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ml.federated.coordinator import Federation, Outcome, Patience
+from ml.federated.hospital_data import HospitalData, Source
 from ml.federated.memory_grid import MemoryGrid, hospital_node
 from ml.federated.plan import FederationPlan, Privacy
 from ml.federated.site import Hospital, HospitalSettings, new_hospital, write_rosters
@@ -55,9 +56,13 @@ def small_network(folder: Path, cohorts: dict[str, Cohort]) -> SmallNetwork:
     }
     write_rosters(folders, keys)
     for code, name in enumerate(cohorts):
-        network.hospitals[name] = Hospital(folders[name], source=lambda name=name: cohorts[name], now=lambda: NOW)  # type: ignore[misc]
+        network.hospitals[name] = Hospital(folders[name], source=own_data(name, cohorts[name]), now=lambda: NOW)
         network.node_id[name] = 100 + code
     return network
+
+
+def own_data(name: str, cohort: Cohort) -> Source:
+    return lambda: HospitalData(cohort, (f"id-of-{name}",))
 
 
 def made_up_cohorts() -> dict[str, Cohort]:

@@ -7,11 +7,14 @@ import pytest
 
 from ml.federated.coordinator import Outcome
 from ml.federated.exchange import RunRefused
+from ml.federated.hospital_data import cohort_file_source
 from ml.federated.plan import FederationPlan
+from ml.federated.site import Hospital
 from ml.forecaster import load
 from ml.registry import Registry
+from ml.training.cohort_file import write_cohort
 from ml.training.fit import Cohort
-from tests.ml.federated.networks import NOW, PLAN, SmallNetwork, small_network
+from tests.ml.federated.networks import NOW, PLAN, SmallNetwork, own_data, small_network
 
 
 def test_a_run_ends_with_a_model_that_a_registry_admits(finished: tuple[SmallNetwork, Outcome], tmp_path: Path) -> None:
@@ -39,6 +42,29 @@ def test_the_card_counts_hospitals_and_names_no_patient(finished: tuple[SmallNet
     assert data["patients_at_least"] == 250
     assert data["rounds"] == outcome.rounds - 1
     assert not any(name in json.dumps(data) for name in network.hospitals)
+
+
+def test_a_hospital_that_adopts_the_model_finds_its_own_factor(finished: tuple[SmallNetwork, Outcome]) -> None:
+    network, outcome = finished
+    card = json.loads((network.folder / "run" / "model" / "card.json").read_text())
+    assert card["hospitals"] == {f"id-of-{name}": code for code, name in enumerate(network.hospitals)}
+    kept = json.loads((network.folder / "run" / "steps" / "thresholds.json").read_text())["fields"]
+    for name, facts in kept.items():
+        assert outcome.model.hospital_factor[card["hospitals"][f"id-of-{name}"]] == facts["factor"]
+
+
+def test_two_hospitals_cannot_bring_the_same_hospitals_patients(tmp_path: Path, cohorts: dict[str, Cohort]) -> None:
+    network = small_network(tmp_path, cohorts)
+    copy = network.hospitals["dijon"]
+    network.hospitals["dijon"] = Hospital(copy.folder, source=own_data("aden", cohorts["aden"]), now=lambda: NOW)
+    outcome = network.train(expected=3)
+    assert "dijon does not take part: its patients are another hospital's" in outcome.events
+    assert set(outcome.model.card["hospitals"]) == {"id-of-aden", "id-of-brno", "id-of-cork"}
+
+
+def test_the_ids_come_with_the_file_that_a_hospitals_soom_exports(tmp_path: Path, cohorts: dict[str, Cohort]) -> None:
+    write_cohort(cohorts["aden"], tmp_path / "cohort.npz", {"3f2a": 0})
+    assert cohort_file_source(tmp_path / "cohort.npz")().own_ids == ("3f2a",)
 
 
 def test_the_federated_model_beats_the_base_rate_and_chance(finished: tuple[SmallNetwork, Outcome]) -> None:

@@ -1,0 +1,301 @@
+"""One seed of what hospitals gain by learning together: every run, judged beside the simulator's truth.
+
+Runs go over the in-memory grid, with the same messages as over the network; what was computed is kept in ml/runs and
+used again while the code stays the same.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.alarms import AMBER_BUDGET, RED_BUDGET, threshold_for_budget
+from ml.contract import Diaries, Profiles
+from ml.evaluation.bootstrap import patient_weights, ratio_replicates, weighted_aurocs
+from ml.evaluation.metrics import alarm_counts, auroc
+from ml.evaluation.study_data import StudyData, study_data
+from ml.experts import LinearExpert
+from ml.features.catalogue import FAST_COLUMNS
+from ml.federated.attack import attack_auroc, patient_losses
+from ml.federated.coordinator import Federation, Patience
+from ml.federated.memory_grid import MemoryGrid, hospital_node
+from ml.federated.plan import DifferentialPrivacy, FederationPlan, Privacy
+from ml.federated.simulated import NAMES, SIZES, SimulatedHospitals, make_hospitals, simulated_hospitals
+from ml.federated.site import Hospital
+from ml.federated.tree_steps import FAST_NAMES, variant_name
+from ml.federated.trees import predict, read_trees
+from ml.forecaster import SHIPPED_MODEL
+from ml.model import MAIN_HORIZON_DAYS, Model, load_model
+from ml.personal import Float64, hospital_shift, logistic
+from ml.scoring import head_logit, personalised
+from ml.simulator.cohort import simulate
+from ml.simulator.parameters import frozen
+from ml.training.fit import Cohort, TrainingPlan, train
+
+PATIENTS, DAYS = 3_400, 365
+BUDGETS = (RED_BUDGET, AMBER_BUDGET, 0.5, 1.0)
+NO_PRIVACY = Privacy(masked=False, patients_per_leaf=1, rows_per_leaf=100, smallest_cell=1)
+EPSILONS = (8.0, 3.0, 1.0)
+TREES = 100
+ML = Path(__file__).parents[2] / "ml"
+RUNS = ML / "runs" / "federation"
+SOURCES = [
+    *(file for part in ("features", "training", "federated") for file in (ML / part).glob("*.py")),
+    *(ML / f"{name}.py" for name in ("alarms", "experts", "model", "personal", "scoring")),
+    Path(__file__),
+]
+
+Study = dict[str, Any]
+Bool = NDArray[np.bool_]
+
+
+def federation(hospitals: Mapping[str, Cohort], plan: FederationPlan, folder: Path) -> Federation:
+    """A run over the in-memory grid, not yet begun."""
+    folders = make_hospitals(folder, hospitals, replace(NO_PRIVACY))
+    nodes = {number + 1: hospital_node(Hospital(folders[name])) for number, name in enumerate(hospitals)}
+    return Federation(MemoryGrid(nodes), plan, folder / "run", Patience(len(hospitals)))
+
+
+def together(cohorts: Mapping[str, Cohort]) -> Cohort:
+    """All hospitals' patients as one cohort: what no hospital may do, and the mark to reach."""
+    parts = list(cohorts.values())
+    offsets = np.cumsum([0, *(len(part.profiles) for part in parts)])
+    columns = {name: np.concatenate([getattr(part.diaries, name) for part in parts]) for name in Diaries.__slots__} | {
+        "patient_index": np.concatenate(
+            [part.diaries.patient_index + np.int32(offset) for part, offset in zip(parts, offsets, strict=False)]
+        )
+    }
+    profiles = {name: np.concatenate([getattr(part.profiles, name) for part in parts]) for name in Profiles.__slots__}
+    return Cohort(Diaries(**columns), Profiles(**profiles), np.concatenate([part.last_day for part in parts]))
+
+
+def alone(cohort: Cohort, seed: int, trees: int = TREES) -> Model:
+    """Ordinary training on one cohort."""
+    plan = TrainingPlan(seed=seed, trees=trees, horizons=(MAIN_HORIZON_DAYS,))
+    return train(cohort, plan, {"model_id": "own", "model_version": "1"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """One model on unseen patients; `truth` is the simulator's own chance.
+
+    `score`, `alarm_days` and `onset` are (days, patients), the others over judged days.
+    """
+
+    score: Float64
+    alarm_days: Bool
+    onset: Bool
+    logit: Float64
+    label: Bool
+    truth: Float64
+    patient: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, model: Model, data: StudyData) -> Self:
+        shift = hospital_shift(model.hospital_factor, data.profiles.hospital)
+        wanted = data.days.diary_days >= 1
+        daily = personalised(data.days, head_logit(model.heads[MAIN_HORIZON_DAYS], data.days, wanted) + shift)
+        if data.oracle is None:
+            raise ValueError("judged beside the simulator's truth, so it must be there")
+        return cls(
+            daily.alarm_score,
+            data.alarm_days,
+            data.days.onset,
+            daily.logit[data.judged],
+            data.label[data.judged],
+            data.oracle[data.judged],
+            np.nonzero(data.judged)[1],
+        )
+
+    @classmethod
+    def together(cls, parts: Sequence[Self]) -> Self:
+        """Patients of several hospitals beside one another."""
+        offsets = np.cumsum([0, *(part.patients for part in parts)])
+        return cls(
+            side_by_side([part.score for part in parts], np.nan),
+            side_by_side([part.alarm_days for part in parts], False),
+            side_by_side([part.onset for part in parts], False),
+            np.concatenate([part.logit for part in parts]),
+            np.concatenate([part.label for part in parts]),
+            np.concatenate([part.truth for part in parts]),
+            np.concatenate([part.patient + offset for part, offset in zip(parts, offsets, strict=False)]),
+        )
+
+    @property
+    def patients(self) -> int:
+        return self.onset.shape[1]
+
+    @property
+    def auroc(self) -> float:
+        return auroc(self.logit, self.label)
+
+    def replicates(self, weights: Float64) -> Float64:
+        return weighted_aurocs(self.logit, self.label, self.patient, weights)
+
+    def sensitivity(self, budget: float, weights: Float64) -> tuple[float, Float64]:
+        threshold = threshold_for_budget(self.score, self.alarm_days, budget)
+        counts = alarm_counts(self.score, self.alarm_days, self.onset, threshold)
+        value = counts.figures(threshold).sensitivity
+        return value, ratio_replicates(counts.caught, counts.attacks, weights)
+
+    def of_each_patient(self, values: NDArray[np.generic]) -> Float64:
+        """Sums of one value a judged day by patient."""
+        return np.bincount(self.patient, values.astype(np.float64), minlength=self.patients)
+
+
+def side_by_side(arrays: Sequence[NDArray[Any]], after_the_end: float | bool) -> NDArray[Any]:
+    """Arrays (days, patients) of perhaps unequal days as one."""
+    days = max(len(array) for array in arrays)
+    return np.hstack(
+        [np.pad(array, ((0, days - len(array)), (0, 0)), constant_values=after_the_end) for array in arrays]
+    )
+
+
+def study(seed: int) -> Study:
+    """Everything of one seed, as plain numbers."""
+    hospitals = simulated_hospitals(seed, PATIENTS, DAYS)
+    plan = FederationPlan(seed=seed, trees=TREES, horizons=(MAIN_HORIZON_DAYS,), set_aside=0.0)
+    unseen = unseen_data(hospitals, seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        private = federation(hospitals.training, plan, folder / "on").train()
+        plain = federation(hospitals.training, replace(plan, privacy=NO_PRIVACY), folder / "off").train()
+        attack = attacks(hospitals, unseen, private.model, folder / "on" / "run")
+        noisy = {
+            epsilon: noisy_regression(hospitals.training, plan, epsilon, folder / f"dp{epsilon}")
+            for epsilon in EPSILONS
+        }
+    pooled = alone(together(hospitals.training), seed, trees=3 * TREES)
+    models = {"federated": private.model, "without_privacy": plain.model, "pooled": pooled}
+    judged = {which: {name: Judged.of(model, data) for name, data in unseen.items()} for which, model in models.items()}
+    found: Study = {"attack": attack, "rounds": private.rounds, "auroc": {}, "auroc_replicates": {}, "sensitivity": {}}
+    for which, parts in judged.items():
+        everybody = Judged.together(list(parts.values()))
+        weights = patient_weights(everybody.patients, seed)
+        found["auroc"][which] = everybody.auroc
+        found["auroc_replicates"][which] = everybody.replicates(weights).tolist()
+        sensitivity = {f"{budget:.2f}": everybody.sensitivity(budget, weights) for budget in BUDGETS}
+        found["sensitivity"][which] = {key: (value, drawn.tolist()) for key, (value, drawn) in sensitivity.items()}
+    found["hospitals"] = {
+        name: at_hospital(
+            {which: parts[name] for which, parts in judged.items()}
+            | {"own": Judged.of(alone(hospitals.training[name], seed), unseen[name])},
+            seed,
+        )
+        for name in NAMES
+    }
+    features = np.concatenate([data.days.features[data.judged] for data in unseen.values()])
+    label = np.concatenate([data.label[data.judged] for data in unseen.values()])
+
+    def of_linear(linear: LinearExpert) -> float:
+        return auroc(linear.logit(features), label)
+
+    found["linear"] = {"exact": of_linear(private.model.heads[MAIN_HORIZON_DAYS].linear)} | {
+        f"{epsilon:g}": of_linear(linear) for epsilon, linear in noisy.items()
+    }
+    return found
+
+
+def noisy_regression(
+    hospitals: Mapping[str, Cohort], plan: FederationPlan, epsilon: float, folder: Path
+) -> LinearExpert:
+    """The logistic regression of all features within a budget of differential privacy."""
+    noisy = replace(plan, privacy=Privacy(differential=DifferentialPrivacy(epsilon=epsilon)))
+    return federation(hospitals, noisy, folder).regressions().experts[f"linear.{variant_name(MAIN_HORIZON_DAYS, -1)}"]
+
+
+def unseen_data(hospitals: SimulatedHospitals, seed: int) -> dict[str, StudyData]:
+    """Each hospital's unseen patients with the simulator's truth, which only the judging reads."""
+    truth = simulate(seed, PATIENTS, DAYS, oracle=True).truth
+    chance = truth.chance_within[MAIN_HORIZON_DAYS]
+    return {
+        name: study_data(hospitals.unseen[name], chance[hospitals.unseen_patients[name]], truth.first_day)
+        for name in NAMES
+    }
+
+
+def at_hospital(judged: Mapping[str, Judged], seed: int) -> Study:
+    """One hospital's unseen patients: its own model beside the others."""
+    federated, own = judged["federated"], judged["own"]
+    weights = patient_weights(federated.patients, seed)
+    observed, truth = (federated.of_each_patient(values) for values in (federated.label, federated.truth))
+    expected = {which: one.of_each_patient(logistic(one.logit)) for which, one in judged.items()}
+    return {
+        "auroc": {which: one.auroc for which, one in judged.items()},
+        "gain_replicates": (federated.replicates(weights) - own.replicates(weights)).tolist(),
+        "sensitivity": {
+            which: [judged[which].sensitivity(budget, weights)[0] for budget in BUDGETS]
+            for which in ("federated", "own")
+        },
+        "observed": float(observed.sum()),
+        "truth": float(truth.sum()),
+        "expected": {which: float(sums.sum()) for which, sums in expected.items()},
+        "observed_replicates": (weights @ observed).tolist(),
+        "truth_replicates": (weights @ truth).tolist(),
+        "expected_replicates": (weights @ expected["federated"]).tolist(),
+    }
+
+
+def attacks(
+    hospitals: SimulatedHospitals, unseen: Mapping[str, StudyData], model: Model, run: Path
+) -> dict[str, float]:
+    """Membership inference on all hospitals together, on the smallest, and on the smallest's trees as they were sent.
+
+    The reference of the stronger attack is the shipped model, which has seen neither side.
+    """
+    reference = load_model(SHIPPED_MODEL).heads[MAIN_HORIZON_DAYS]
+    head = model.heads[MAIN_HORIZON_DAYS]
+    smallest = NAMES[int(np.argmin(SIZES))]
+    text = json.loads((run / "steps" / "grow-00.json").read_text())["texts"][smallest][f"{MAIN_HORIZON_DAYS}/-1"]
+    thresholds = shared_thresholds_of(text)
+    sent = read_trees(text, 1000, 64, thresholds)
+    losses: dict[str, dict[bool, list[Float64]]] = {}
+    for name in NAMES:
+        for member, data in ((True, study_data(hospitals.training[name])), (False, unseen[name])):
+            features, label = data.days.features[data.judged], data.label[data.judged]
+            patient = np.nonzero(data.judged)[1].astype(np.int32)
+            raw = patient_losses(head.logit(features), label, patient)
+            known = patient_losses(reference.logit(features), label, patient)
+            for attack, value in (("loss", raw), ("loss_against_reference", raw - known)):
+                losses.setdefault(f"all.{attack}", {True: [], False: []})[member].append(value)
+                if name == smallest:
+                    losses.setdefault(f"smallest.{attack}", {True: [], False: []})[member].append(value)
+            if name == smallest:
+                inputs = features[:, FAST_COLUMNS].astype(np.float64)
+                trees = patient_losses(head.rate.logit(features) + predict(sent, inputs), label, patient)
+                losses.setdefault("smallest.trees_as_sent", {True: [], False: []})[member].append(trees - known)
+    return {
+        name: attack_auroc(np.concatenate(sides[True]), np.concatenate(sides[False])) for name, sides in losses.items()
+    }
+
+
+def shared_thresholds_of(text: str) -> list[Float64]:
+    """The thresholds that a set of trees uses, by feature."""
+    used: list[set[float]] = [set() for _ in FAST_NAMES]
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("split_feature="):
+            values = lines[number + 1].removeprefix("threshold=").split()
+            for feature, value in zip(line.removeprefix("split_feature=").split(), values, strict=True):
+                used[int(feature)].add(float(value))
+    return [np.array(sorted(values)) for values in used]
+
+
+def kept(seed: int, make: Callable[[int], Study] = study) -> Study:
+    """A seed's study from ml/runs, made first where it is not there yet."""
+    sources = "".join(hashlib.sha256(source.read_bytes()).hexdigest() for source in sorted(SOURCES))
+    shipped = str(load_model(SHIPPED_MODEL).card["hash"])
+    key = hashlib.sha256((sources + frozen().sha256 + shipped).encode()).hexdigest()[:16]
+    file = RUNS / f"seed-{seed}-{key}.json"
+    if not file.exists():
+        found = make(seed)
+        RUNS.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(found), encoding="utf-8")
+    stored: Study = json.loads(file.read_text(encoding="utf-8"))
+    return stored
