@@ -128,6 +128,7 @@ TYPE = {
     "strong": ("Bold", 17, 1.2, 2.0),
     "label": ("Medium", 15, 1.15, 2.0),
     "small": ("Regular", 14, 1.2, 2.0),
+    "caption": ("Medium", 12, 1.0, 1.3),
 }
 
 

@@ -19,17 +19,18 @@ _MOST_TRIGGER_ROWS = 5
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One peak flow reading on the chart; ``at_day`` counts days (with fraction) from the first day shown."""
+    """One peak flow reading on the chart; ``at_day`` counts diary days (with fraction) from the first day shown."""
 
     at_day: float
     litres_per_min: int
     zone: str | None
-    tell: Callable[[], str]
+    moment: Moment
+    tell: Callable[["Reading"], str]
 
     @property
     def words(self) -> str:
         """The reading in words, made when it is touched: a year has thousands."""
-        return self.tell()
+        return self.tell(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +83,15 @@ class TriggerDay:
 
 
 class Trends:
-    """Series for the chosen range, and the point that was touched."""
+    """Series for the chosen range, and the point that was touched. Empty until it is refreshed or shown."""
 
     def __init__(self, diary: OpenDiary) -> None:
         self._diary = diary
         self.range_days = 30
         self.touched: str | None = None
         self.on_change: Callable[[], None] = lambda: None
-        self.refresh()
+        self.plan_spans: list[PlanSpan] = []
+        self._begin()
 
     def show(self, range_days: int) -> None:
         """Chooses one of RANGES_DAYS."""
@@ -104,8 +106,6 @@ class Trends:
 
     def refresh(self) -> None:
         """Reads the range anew."""
-        self.last_day = self._diary.today()
-        self.first_day = self.last_day - timedelta(days=self.range_days - 1)
         self._begin()
         start = self.first_day
         # A month at a time: a whole year of entries at once is more memory than the charts themselves.
@@ -117,6 +117,9 @@ class Trends:
         self.on_change()
 
     def _begin(self) -> None:
+        self.last_day = self._diary.today()
+        self.first_day = self.last_day - timedelta(days=self.range_days - 1)
+        self._day_starts_at_hour = self._diary.day_starts_at_hour
         inhalers = self._diary.clinic.inhalers()
         self._relievers = [inhaler.id for inhaler in inhalers if inhaler.relieves]
         self._controllers = [inhaler for inhaler in inhalers if inhaler.controls]
@@ -194,23 +197,27 @@ class Trends:
 
     def _position(self, day: date, local: datetime | None = None) -> float:
         whole = float((day - self.first_day).days)
-        return whole if local is None else whole + (local.hour * 60 + local.minute) / 1440
+        if local is None:
+            return whole
+        # Three in the morning is the end of the diary day before, and stands there on the chart.
+        minutes = (local.hour - self._day_starts_at_hour) * 60 + local.minute
+        return whole + minutes % 1440 / 1440
 
     def _reading(self, kept: KeptEntry) -> Reading:
         moment = kept.entry.moment
         best = max(kept.entry.value["blows_litres_per_min"])
         zone = kept.entry.value.get("action_zone")
         at_day = self._position(moment.local_date, moment.local)
-        return Reading(at_day, best, zone, partial(self._tell_reading, moment, best, zone))
+        return Reading(at_day, best, zone, moment, self._tell_reading)
 
-    def _tell_reading(self, moment: Moment, litres_per_min: int, zone: str | None) -> str:
+    def _tell_reading(self, reading: Reading) -> str:
         wording = self._diary.wording
         return wording.say(
             "trends.reading",
-            day=wording.day(moment.local_date, self.last_day),
-            time=wording.time(moment.local),
-            value=litres_per_min,
-            zone=wording.say(f"zone.{zone or 'none'}"),
+            day=wording.day(reading.moment.local_date, self.last_day),
+            time=wording.time(reading.moment.local),
+            value=reading.litres_per_min,
+            zone=wording.say(f"zone.{reading.zone or 'none'}"),
         )
 
     def _plan_spans(self) -> list[PlanSpan]:

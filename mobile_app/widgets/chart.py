@@ -57,7 +57,7 @@ class Chart(Widget):
     @property
     def text_size(self) -> float:
         """The size of the words on the canvas."""
-        return float(dp(11.5) * min(look.text_scale, 1.4))
+        return look.size("caption")
 
     def x_of(self, at_day: float) -> float:
         """The place of a day on the axis."""
@@ -110,7 +110,7 @@ class Chart(Widget):
 
 
 def _written(words: str, font_size: float) -> Any:
-    label = TextTexture(text=words, font_size=font_size, font_name=look.font("label"))
+    label = TextTexture(text=words, font_size=font_size, font_name=look.font("caption"))
     label.refresh()
     return label.texture
 

@@ -7,6 +7,7 @@ from typing import Any
 from kivy.core.text import Label as TextMeasure
 from kivy.properties import BooleanProperty, ListProperty, NumericProperty, StringProperty
 from kivy.uix.label import Label
+from kivy.uix.widget import Widget
 from kivymd.icon_definitions import md_icons
 
 from mobile_app.theme import look
@@ -15,6 +16,9 @@ from mobile_app.widgets import load_rules
 _MARKUP = re.compile(r"\[font=Icons\].*?\[/font\]|\[/?[a-z]+[^\]]*\]")
 _LEAST_ROOM = 20
 _SMALLEST_SHRINK = 0.5
+# In steps, since every size of a font takes most of a megabyte and Kivy keeps up to 64 of them.
+_SHRINK_STEP = 0.05
+_LAYOUT_TRIGGERS = ("_trigger_layout", "_trigger_update_from_scroll")
 
 
 @lru_cache(maxsize=2048)
@@ -37,13 +41,23 @@ class Words(Label):
     # Below 1 when the longest word would not fit: it is written smaller rather than broken in two.
     shrink = NumericProperty(1.0)
 
-    def on_width(self, *_: object) -> None:
-        """Another width may need another size."""
+    def texture_update(self, *arguments: object) -> None:
+        """Writes the words once they have their place: each width on the way there would be written for nothing, and
+        each size on the way is a font that Kivy keeps open."""
+        if self._is_being_laid_out():
+            self._trigger_texture()
+            return
         self._fit_longest_word()
+        super().texture_update(*arguments)
 
-    def on_text(self, *_: object) -> None:
-        """Other words may need another size."""
-        self._fit_longest_word()
+    def _is_being_laid_out(self) -> bool:
+        around = self.parent
+        while isinstance(around, Widget):
+            triggers = (getattr(around, name, None) for name in _LAYOUT_TRIGGERS)
+            if any(getattr(trigger, "is_triggered", False) for trigger in triggers):
+                return True
+            around = around.parent
+        return False
 
     def _fit_longest_word(self) -> None:
         room = self.width - 2 * self.inset
@@ -54,7 +68,8 @@ class Words(Label):
         # Most words are short enough by any measure; only the others are measured.
         doubtful = [word for word in words if len(word) * full_size > room]
         widest = max((_width_of(word, self.font_name, full_size) for word in doubtful), default=0.0)
-        self.shrink = max(_SMALLEST_SHRINK, 0.98 * room / widest) if widest > room else 1.0
+        steps = int(0.98 * room / widest / _SHRINK_STEP) if widest > room else round(1 / _SHRINK_STEP)
+        self.shrink = max(_SMALLEST_SHRINK, steps * _SHRINK_STEP)
 
     def wanted_width(self, texture_width: float) -> float:
         """The width of a text that hugs its words."""

@@ -70,6 +70,7 @@ def test_the_hour_that_comes_twice_in_autumn_keeps_its_order(diary: OpenDiary, p
     assert Today(diary, NothingInTheWay()).zone_card.headline == "390 L/min"
     assert times(diary) == ["Today", "03:30", "03:30"]
     trends = Trends(diary)
+    trends.refresh()
     assert [reading.litres_per_min for reading in trends.readings] == [430, 390]
     assert trends.days_written == 1
 
@@ -142,6 +143,21 @@ def test_without_a_setting_ten_past_midnight_is_still_the_evening(diary: OpenDia
     assert doses(diary) == 1
     phone.clock.walk(hours=4)
     assert (diary.today(), doses(diary)) == (date(2026, 3, 3), 0)
+
+
+def test_a_reading_of_three_in_the_morning_stands_after_the_evenings_on_the_chart(
+    diary: OpenDiary, phone: Phone
+) -> None:
+    diary.database.keep_setting("day_starts_at_hour", 4)
+    at(phone, SEOUL, 2026, 3, 2, 12, 0)  # 21:00 on 2 March
+    blow(diary, "430").submit()
+    phone.clock.walk(hours=6)  # 03:00 on 3 March, in the diary still the 2nd
+    blow(diary, "310").submit()
+    trends = Trends(diary)
+    trends.show(7)
+    evening, night = trends.readings
+    assert night.at_day - evening.at_day == pytest.approx(6 / 24)
+    assert night.words.startswith("Today 03:00")
 
 
 @given(
