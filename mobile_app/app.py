@@ -14,8 +14,8 @@ from kivy.uix.floatlayout import FloatLayout
 from kivymd.app import MDApp
 
 from mobile_app import theme
+from mobile_app.arrival import Arrival
 from mobile_app.data.clinic import Inhaler
-from mobile_app.data.consents import Consents
 from mobile_app.data.credentials import Credentials, Invitation
 from mobile_app.data.database import PhoneDatabase
 from mobile_app.data.door import Door
@@ -30,8 +30,6 @@ from mobile_app.screens.add import AddScreen
 from mobile_app.screens.control_check import ControlCheckScreen
 from mobile_app.screens.day_list import DayListScreen, EntryScreen
 from mobile_app.screens.emergency import EmergencyScreen
-from mobile_app.screens.enrol import EnrolScreen
-from mobile_app.screens.first_steps import FirstStepsScreen
 from mobile_app.screens.forms import FORMS, form_page, form_pages
 from mobile_app.screens.frame import TABS, Frame
 from mobile_app.screens.more import MoreScreen
@@ -47,12 +45,10 @@ from mobile_app.screens.reminding import Reminding
 from mobile_app.screens.sharing import sharing_pages
 from mobile_app.screens.today import TodayScreen
 from mobile_app.screens.trends import TrendsScreen
-from mobile_app.screens.welcome import ConsentScreen, IntendedUseScreen, WelcomeScreen
 from mobile_app.screens.when import WhenScreen
 from mobile_app.state.control_check import ControlCheck
 from mobile_app.state.day_list import DayList, entry_in_words
 from mobile_app.state.emergency import Emergency
-from mobile_app.state.enrolment import Enrolment
 from mobile_app.state.export import Export
 from mobile_app.state.medicines import Medicines, NewInhaler
 from mobile_app.state.open_diary import OpenDiary
@@ -88,6 +84,17 @@ class SoomApp(MDApp):
         self._lock = Lock(self._phone, device.clock)
         self.frame: Frame | None = None
         self._reminding = Reminding(device, self._phone, folder, self.wording, lambda: self.frame, self.request_sync)
+        self._arrival = Arrival(
+            device,
+            self._phone,
+            self.wording,
+            self._reminding,
+            diary=lambda: self.diary,
+            frame=lambda: self.frame,
+            enrol=self.enrol,
+            in_background=self.in_background,
+            request_sync=self.request_sync,
+        )
         self._open(self._current_diary())
         self._stopped = False
 
@@ -188,33 +195,6 @@ class SoomApp(MDApp):
         """Trades a code for tokens; blocks. Raises ServerRefused, ServerUnreachable, OtherPatient."""
         self._door.enrol(address, code, self._device.name, self._device.platform)
 
-    def _enrolled(self) -> None:
-        self._phone.keep_setting("welcomed", True)
-        consents = Consents(self.diary.database)
-        if not consents.may_send:
-            # Withdrawn before, and connected again by the person's own hand.
-            consents.decide("care", True, self._device.clock.now())
-        self.request_sync()
-        self._begin()
-
-    def _begin(self) -> None:
-        if self.frame is not None:
-            self.frame.start_at("today" if self._phone.setting("set_up") else "first_steps")
-            self._reminding.first_run()
-
-    def _set_up(self) -> None:
-        self._phone.keep_setting("set_up", True)
-        self._begin()
-
-    def _consented(self, chosen: set[str]) -> None:
-        consents = Consents(self.diary.database)
-        for purpose in sorted(chosen):
-            consents.decide(purpose, True, self._device.clock.now())
-        if "care" in chosen:
-            self._shown_frame.go("enrol")
-        else:
-            self._skip_enrolment()
-
     def _my_data(self) -> Page:
         export, shelf = Export(self.diary, self._folder / "export"), self._device.shelf
         return MyDataScreen(export, shelf, self.diary, self._delete_everything, self.wording, self._shown_frame)
@@ -244,25 +224,9 @@ class SoomApp(MDApp):
         else:
             self.request_sync()
 
-    def _follow_link(self) -> None:
-        """Fills in the code that the phone's camera read, if one brought us here. Connecting stays a touch."""
-        link = self._device.links.opened()
-        if link is None or self.frame is None or self.frame.page_name == "lock":
-            return
-        if self.credentials.tokens is not None:
-            # The diary that is open has its clinic; the code is for somebody else's, under People.
-            return
-        enrolment = self._enrolment()
-        if enrolment.read_qr(link):
-            self.frame.go("enrol", enrolment=enrolment)
-
     def _on_ui(self, work: Callable[[], None]) -> Callable[[], None]:
         """The work, done on the UI thread whoever calls."""
         return lambda: KivyClock.schedule_once(lambda _: work()) and None
-
-    def _skip_enrolment(self) -> None:
-        self._phone.keep_setting("welcomed", True)
-        self._begin()
 
     # Building
 
@@ -274,25 +238,17 @@ class SoomApp(MDApp):
         self._wear_look()
         self._build_frame()
         Window.bind(on_keyboard=self._key_pressed)
-        self._follow_link()
+        self._arrival.follow_link()
         KivyClock.schedule_once(lambda _: self._begin_reminding())
         if self.credentials.tokens is not None:
             self.request_sync()
         elif self._invitation is not None:
-            invitation = self._invitation
-            self.in_background(lambda: self.enrol(invitation.address, invitation.code), self._invited)
+            self._arrival.accept(self._invitation)
         return self.place
 
     def _begin_reminding(self) -> None:
         if not self._stopped:
             self._reminding.begin(self._current_diary(), self._diary_of)
-
-    def _invited(self, error: Exception | None) -> None:
-        self._phone.keep_setting("set_up", True)
-        if error is None:
-            self._enrolled()
-        elif self.frame is not None:
-            self.frame.toast(self.say("enrol.unreachable") + f" ({error})")
 
     def _wear_look(self) -> None:
         theme.look.wear(
@@ -321,31 +277,21 @@ class SoomApp(MDApp):
     def _build_frame(self, name: str | None = None) -> None:
         self.frame = Frame(self.wording, self._routes())
         self.place.add_widget(self.frame)
-        self.frame.start_at("lock" if name is None and self._lock.is_set else name or self._first_page())
-
-    def _first_page(self) -> str:
-        welcomed = self._phone.setting("welcomed", False) or self.credentials.tokens is not None
-        return "today" if welcomed or self._invitation else "welcome"
+        self.frame.start_at("lock" if name is None and self._lock.is_set else name or self._first_page)
 
     def _unlocked(self) -> None:
-        self._shown_frame.start_at(self._first_page())
+        self._shown_frame.start_at(self._first_page)
+
+    @property
+    def _first_page(self) -> str:
+        return "today" if self._invitation else self._arrival.first_page
 
     def _routes(self) -> dict[str, Callable[..., Page]]:
         diary, wording = self.diary, self.wording
         return {
-            "welcome": lambda: WelcomeScreen(wording, self._shown_frame, self.choose_language, self._choose_size),
-            "first_steps": lambda: FirstStepsScreen(
-                Preferences(self._phone, diary, lambda: None),
-                self._device.reliability,
-                wording,
-                self._shown_frame,
-                self._set_up,
-            ),
-            "intended_use": lambda: IntendedUseScreen(wording, lambda: self._shown_frame.go("consent")),
-            "consent": lambda: ConsentScreen(wording, self._consented),
+            **self._arrival.pages(self.choose_language, self._choose_size),
             **sharing_pages(diary, self.ask_clinic, self.request_sync, wording, lambda: self._shown_frame),
             "precursors": lambda: PrecursorsScreen(Precursors(diary), wording),
-            "enrol": lambda enrolment=None: EnrolScreen(enrolment or self._enrolment(), wording, self._skip_enrolment),
             "lock": lambda: LockScreen(self._lock, self._device.owner, wording, self._on_ui(self._unlocked)),
             "people": lambda: PeopleScreen(
                 People(self._phone, self._switch_to), self._lock, wording, self._shown_frame
@@ -384,9 +330,6 @@ class SoomApp(MDApp):
         if self.frame is None:
             raise RuntimeError("a page was asked for before the frame was built")
         return self.frame
-
-    def _enrolment(self) -> Enrolment:
-        return Enrolment(self.wording, self.enrol, self.in_background, self._enrolled)
 
     def _new_inhaler(self, inhaler: Inhaler) -> Page:
         return NewInhalerScreen(NewInhaler(self.diary, inhaler), self.wording, self._shown_frame)
@@ -428,7 +371,7 @@ class SoomApp(MDApp):
     def on_resume(self) -> None:
         """Back in view: another day may have begun, or a code was read with the camera."""
         self.request_sync()
-        self._follow_link()
+        self._arrival.follow_link()
         self._reminding.come_back()
         if self.frame is not None:
             self.frame.page.shown()
