@@ -1,17 +1,24 @@
-"""A real PostgreSQL for every test: one template database migrated by Alembic, one rolled-back transaction a test."""
+"""A real PostgreSQL for every test: one template database migrated by Alembic, one rolled-back transaction a test.
+
+The server is imported where a test asks for it: most tests of the phone do not, and take less time than the import.
+"""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
-from sqlmodel import Session
 
-from backend.core.settings import Settings
-from tests.databases import new_database, unpooled_engine
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+    from sqlmodel import Session
+
+    from backend.core.settings import Settings
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -28,6 +35,8 @@ class SettableClock:
 
 @pytest.fixture(scope="session")
 def template_database() -> Iterator[str]:
+    from tests.databases import new_database
+
     with new_database(f"soom_template_{os.getpid()}") as url:
         yield url
 
@@ -35,6 +44,8 @@ def template_database() -> Iterator[str]:
 @pytest.fixture
 def own_database(template_database: str) -> Iterator[str]:
     """The URL of a database of the test's own, for tests in which several connections commit."""
+    from tests.databases import new_database
+
     with new_database(template_url=template_database) as url:
         yield url
 
@@ -42,6 +53,10 @@ def own_database(template_database: str) -> Iterator[str]:
 @pytest.fixture
 def session(template_database: str) -> Iterator[Session]:
     """A session in a transaction that is rolled back; commits inside it only end a savepoint."""
+    from sqlmodel import Session
+
+    from tests.databases import unpooled_engine
+
     with unpooled_engine(template_database).connect() as connection:
         transaction = connection.begin()
         with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
@@ -56,12 +71,16 @@ def clock() -> SettableClock:
 
 @pytest.fixture
 def settings(template_database: str, tmp_path: Path) -> Settings:
+    from backend.core.settings import Settings
+
     return Settings(database_url=template_database, demo=True, data_folder=tmp_path)
 
 
 @pytest.fixture
 def app(settings: Settings, session: Session, clock: SettableClock) -> FastAPI:
     """The application, its requests inside the test's own transaction."""
+    from sqlmodel import Session
+
     from backend.app import build_app
 
     app = build_app(settings, clock=clock)
@@ -73,12 +92,16 @@ def app(settings: Settings, session: Session, clock: SettableClock) -> FastAPI:
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
+    from fastapi.testclient import TestClient
+
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
+    from backend.core.settings import Settings
+
     folder = Settings().shared_data
     if not folder.is_dir():
         pytest.skip(f"the shared data folder is missing: {folder}")

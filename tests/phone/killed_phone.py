@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from mobile_app.data.credentials import Credentials
+from mobile_app.data.database import PhoneDatabase
 from mobile_app.data.entries import moment_at
+from mobile_app.data.seal import Seal
+from mobile_app.data.server import SoomServer
 from tests.fakes.soom_server import SoomServerFake, running
 from tests.phone.conftest import Phone
 
 SYNC_EVERY = 3
 SEED = 20260302
+
+# What a first conversation loads is loaded with this module, once in the fork server: each of the killed phones would
+# spend more time on it than on its diary.
+SoomServer(Credentials(PhoneDatabase(Path(":memory:"), Seal(b"k" * 32)))).close()
 
 
 @dataclass(frozen=True)
