@@ -22,28 +22,41 @@ from backend.patients.tables import Purpose
 
 # An older reading says nothing of how the patient is now.
 ZONE_LASTS = timedelta(hours=48)
+# Whoever wrote within it is read by the days of the index.
+RECENT = timedelta(days=7)
 
 _FROM_BEST_TO_WORST = (Zone.GREEN, Zone.YELLOW, Zone.RED)
 
-# A phone whose clock is ahead cannot date an entry after its arrival: the earlier of the two times counts.
+_DIARY = ("peak_flow", "symptoms", "inhaler_use", "trigger_exposure", "attack", "questionnaire")
+
+
+def _newest_entry(condition: str) -> str:
+    """SQL of when and on which day patient p last wrote something. A phone whose clock is ahead cannot date an entry
+    after its arrival: the earlier of the two times counts."""
+    entries = " UNION ALL ".join(
+        f"SELECT taken_at, received_at, local_date FROM {table} WHERE patient_id = p.id AND NOT deleted AND {condition}"  # noqa: S608
+        for table in _DIARY
+    )
+    return f"""
+    SELECT max(LEAST(taken_at, received_at)) AS last_at, max(local_date) AS last_on FROM ({entries}) AS entry
+    WHERE LEAST(taken_at, received_at) <= :now
+    """  # noqa: S608 (names of our own tables)
+
+
+# The index on days finds the newest entry of whoever wrote lately; only of the others is the whole diary read, and of
+# those whose recent days were dated ahead by a wrong clock long ago.
 _PATIENTS = f"""
 SELECT p.id, p.hospital_id, p.time_zone,
     EXISTS (
         SELECT 1 FROM consent WHERE patient_id = p.id AND purpose = '{Purpose.FORECASTING.value}'
         AND withdrawn_at IS NULL
     ) AS forecasting,
-    entries.last_at, entries.last_on
+    COALESCE(whole.last_at, recent.last_at) AS last_at, COALESCE(whole.last_on, recent.last_on) AS last_on
 FROM patient p
+LEFT JOIN LATERAL ({_newest_entry("local_date >= CAST(:recent_on AS date)")}) AS recent ON true
 LEFT JOIN LATERAL (
-    SELECT max(LEAST(taken_at, received_at)) AS last_at, max(local_date) AS last_on FROM (
-        SELECT taken_at, received_at, local_date FROM peak_flow WHERE patient_id = p.id AND NOT deleted
-        UNION ALL SELECT taken_at, received_at, local_date FROM symptoms WHERE patient_id = p.id AND NOT deleted
-        UNION ALL SELECT taken_at, received_at, local_date FROM inhaler_use WHERE patient_id = p.id AND NOT deleted
-        UNION ALL SELECT taken_at, received_at, local_date FROM trigger_exposure WHERE patient_id = p.id AND NOT deleted
-        UNION ALL SELECT taken_at, received_at, local_date FROM attack WHERE patient_id = p.id AND NOT deleted
-        UNION ALL SELECT taken_at, received_at, local_date FROM questionnaire WHERE patient_id = p.id AND NOT deleted
-    ) AS entry WHERE LEAST(taken_at, received_at) <= :now
-) AS entries ON true
+    {_newest_entry("(recent.last_at IS NULL OR recent.last_at < :recent_at)")}
+) AS whole ON true
 WHERE p.id = ANY(:ids)
 """  # noqa: S608 (an enum's value)
 
@@ -204,7 +217,14 @@ class Facts:
 def read_facts(session: Session, patient_ids: Sequence[UUID], now: datetime) -> dict[UUID, Facts]:
     """What is known of these patients at `now`; patients that do not exist are left out."""
     connection = session.connection()
-    bound: Mapping[str, Any] = {"ids": list(patient_ids), "now": now, "since": now - EVIDENCE_LASTS - timedelta(days=1)}
+    bound: Mapping[str, Any] = {
+        "ids": list(patient_ids),
+        "now": now,
+        "since": now - EVIDENCE_LASTS - timedelta(days=1),
+        "recent_at": now - RECENT,
+        # A local day differs by less than two from the day in UTC.
+        "recent_on": (now - RECENT).date() - timedelta(days=2),
+    }
 
     def rows(statement: str) -> Sequence[Any]:
         # All at once: asking the driver for one row after the other took a fifth of an assessment's time.

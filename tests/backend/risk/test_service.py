@@ -277,6 +277,27 @@ def test_entries_come_before_the_daily_round(session: Session, new_session: NewS
     assert newest_assessment(session, patient.id) is None
 
 
+@pytest.mark.parametrize("days_ago", [1, 6, 8, 12, 40])
+def test_the_last_entry_is_found_however_long_the_diary_has_been_silent(
+    session: Session, new_session: NewSession, patient: Patient, days_ago: int
+) -> None:
+    last = NOW - days_ago * DAY
+    entries.peak_flow(session, patient, 400, taken_at=NOW - 80 * DAY)
+    entries.symptoms(session, patient, taken_at=last)
+    assess(session, new_session, None, patient)
+    assert assessment_of(session, patient).last_entry_at == last
+
+
+def test_a_day_dated_ahead_long_ago_does_not_hide_what_was_written_since(
+    session: Session, new_session: NewSession, patient: Patient
+) -> None:
+    ahead = entries.peak_flow(session, patient, 400, taken_at=NOW + 30 * DAY)
+    ahead.received_at = NOW - 60 * DAY
+    entries.symptoms(session, patient, taken_at=NOW - 20 * DAY)
+    assess(session, new_session, None, patient)
+    assert assessment_of(session, patient).last_entry_at == NOW - 20 * DAY
+
+
 def test_a_red_reading_from_a_phone_whose_clock_is_ahead_counts_at_once(
     session: Session, new_session: NewSession, patient: Patient
 ) -> None:
