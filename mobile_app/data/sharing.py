@@ -1,4 +1,4 @@
-"""Who saw the diary, links, carers' phones, watch and snoozes: asked of the server, kept for later."""
+"""Who saw and used the diary, links, carers' phones, watch and snoozes: asked of the server, kept for later."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,6 +17,19 @@ class Access:
     role: str
     name: str
     times: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResearchUse:
+    """A study, an export or a training round that took this diary. ``text``: the same in the clinic's sentence."""
+
+    kind: str
+    title: str
+    purpose: str
+    first_on: date
+    last_on: date
+    times: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,24 @@ class SharingPapers:
             Access(date.fromisoformat(one["on"]), str(one["role"]), str(one["name"]), int(one["times"])) for one in kept
         ]
 
+    def research_uses(self) -> list[ResearchUse] | None:
+        """Newest first; None before the server was ever asked."""
+        kept = self._database.setting("uses")
+        if kept is None:
+            return None
+        return [
+            ResearchUse(
+                kind=str(one["kind"]),
+                title=str(one["title"]),
+                purpose=str(one["purpose"]),
+                first_on=date.fromisoformat(one["first_on"]),
+                last_on=date.fromisoformat(one["last_on"]),
+                times=int(one["times"]),
+                text=str(one["text"]),
+            )
+            for one in kept
+        ]
+
     def links(self, now: datetime) -> list[Link]:
         """Links that still open, newest first."""
         addresses = self._database.setting("link_addresses", {})
@@ -144,6 +175,10 @@ class Sharing:
     def fetch_accesses(self) -> None:
         """Who saw the diary."""
         self._keep("accesses", self._server.ask("GET", "/v1/patient/accesses"))
+
+    def fetch_research_uses(self) -> None:
+        """Which studies and training rounds used the diary."""
+        self._keep("uses", self._server.ask("GET", "/v1/patient/research"))
 
     def fetch_links(self) -> None:
         """Links that still open."""

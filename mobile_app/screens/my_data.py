@@ -16,6 +16,7 @@ from mobile_app.widgets.text import Words
 _KINDS = {".pdf": "application/pdf", ".csv": "text/csv"}
 _WAYS = (
     ("consents", "handshake-outline"),
+    ("research_uses", "flask-outline"),
     ("who_saw", "eye-outline"),
     ("links", "link-variant"),
     ("carers", "account-heart-outline"),

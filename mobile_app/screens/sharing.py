@@ -6,9 +6,11 @@ from mobile_app.data.sharing import Link, OtherPhone
 from mobile_app.locales import Wording
 from mobile_app.screens.asked import AskedScreen
 from mobile_app.screens.frame import Frame
+from mobile_app.screens.research_uses import ResearchUsesScreen
 from mobile_app.screens.watch import WatchLineView, WatchScreen
 from mobile_app.state.consents import ConsentPage
 from mobile_app.state.open_diary import OpenDiary
+from mobile_app.state.research_uses import ResearchUses
 from mobile_app.state.sharing import LINK_DAYS, Ask, Carers, Links, WhoSaw
 from mobile_app.state.watch import WatchPage
 from mobile_app.widgets.field import Field
@@ -244,6 +246,7 @@ def sharing_pages(
     """The pages of this module by name. ``send`` asks for an exchange with the clinic."""
     return {
         "consents": lambda: ConsentsScreen(ConsentPage(diary, send), wording),
+        "research_uses": lambda: ResearchUsesScreen(ResearchUses(diary, ask), wording, frame()),
         "who_saw": lambda: WhoSawScreen(WhoSaw(diary, ask), wording, frame()),
         "links": lambda: LinksScreen(Links(diary, ask), wording, frame()),
         "link": lambda link_id: LinkScreen(Links(diary, ask), link_id, wording, frame()),

@@ -31,6 +31,7 @@ class SoomServerFake:
         }
         self.papers["consents"] = self._consents()
         self.accesses: list[Wire] = []
+        self.research_uses: list[Wire] = []
         self.links: list[Wire] = []
         self.carers: dict[str, str] = {}
         self.versions: dict[tuple[str, str], Wire] = {}
@@ -103,6 +104,8 @@ class SoomServerFake:
             return 200, {"consents": self._consents()}
         if path == "accesses":
             return 200, {"accesses": self.accesses}
+        if path == "research":
+            return 200, {"uses": self.research_uses, "standing": []}
         if path == "links" and method == "POST" and body is not None:
             link = {
                 "id": str(uuid4()),

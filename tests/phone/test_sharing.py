@@ -10,6 +10,7 @@ from mobile_app.data.server import ServerRefused, ServerUnreachable
 from mobile_app.data.sharing import Sharing, SharingPapers
 from mobile_app.state.consents import ConsentPage
 from mobile_app.state.open_diary import OpenDiary
+from mobile_app.state.research_uses import ResearchUses
 from mobile_app.state.sharing import Carers, Links, Then, WhoSaw
 from tests.fakes.soom_server import SoomServerFake
 from tests.phone.conftest import Phone, papers
@@ -100,6 +101,36 @@ def test_who_saw_is_kept_for_days_without_a_network(enrolled: Phone, server: Cli
     page.refresh()
     assert page.problem == "The clinic cannot be reached now. What you see is the last answer."
     assert page.days == [("Today", ["Dr. Kim, of your clinic · once"])]
+
+
+def test_a_use_is_said_with_its_days_its_title_and_the_consent_that_it_had(enrolled: Phone, server: Clinic) -> None:
+    fake, _ = server
+    use = {"purpose": "research", "first_on": "2026-02-27", "last_on": "2026-03-02", "times": 1, "text": "In words."}
+    fake.research_uses = [
+        {**use, "kind": "study", "title": "Peak flow", "first_on": "2026-03-02"},
+        {**use, "kind": "training_round", "title": "", "purpose": "federated_learning", "times": 4},
+        {**use, "kind": "of_a_later_soom", "title": "Sleep"},
+    ]
+    page = ResearchUses(_open(enrolled), asked_at_once(enrolled))  # type: ignore[arg-type]
+    assert page.lines is None
+    page.refresh()
+    assert page.lines is not None
+    study, learned, unknown = page.lines
+    assert study.when == "Monday 2 March 2026"
+    assert study.what == "The study “Peak flow” used your diary, without your name."
+    assert study.agreed == "You had agreed to research."
+    assert learned.when == "Friday 27 February 2026 to Monday 2 March 2026 · 4 times"
+    assert learned.what.endswith("What it was for: without a title.")
+    assert (unknown.what, unknown.agreed) == ("In words.", "")
+
+
+def test_what_may_follow_is_by_the_consents_of_this_phone(diary: OpenDiary) -> None:
+    page = ResearchUses(diary, lambda *_: None)
+    Consents(diary.database).decide("federated_learning", True, diary.clock.now())
+    assert page.from_now_on == [
+        "You do not agree to research: no later study uses your diary.",
+        "You agree that hospitals learn together: later rounds may use your diary.",
+    ]
 
 
 def test_a_link_ends_by_itself_and_its_address_stays_on_the_phone_that_made_it(

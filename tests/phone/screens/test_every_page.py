@@ -29,7 +29,7 @@ def pages(diary: OpenDiary) -> dict[str, dict[str, Any]]:
     plain = (
         "today diary trends plan more add peak_flow symptoms puffs trigger attack note medicines preferences "
         "emergency refused enrol welcome intended_use consent people control_check my_data lock reliability "
-        "consents who_saw links carers watch precursors first_steps reminders"
+        "consents research_uses who_saw links carers watch precursors first_steps reminders"
     )
     return {
         **{name: {} for name in plain.split()},
@@ -86,6 +86,7 @@ def sharing(diary: OpenDiary) -> None:
     """As if the clinic had answered: somebody looked, a link is open, a carer helps, a consent waits to be told."""
     keep = diary.database.keep_setting
     keep("accesses", [{"on": "2026-03-01", "role": "clinician", "name": "Dr. Kim", "times": 3}])
+    keep("uses", [research_use("study", "research", 2), research_use("training_round", "federated_learning", 1)])
     link = {"id": "7", "label": "Dr. Lee", "expires_at": "2026-03-04T08:00:00Z", "opened_count": 1}
     keep("links", [{**link, "last_opened_at": None}])
     keep("link_addresses", {"7": "https://soom.clinic.example/shared/" + "x" * 43})
@@ -98,6 +99,13 @@ def sharing(diary: OpenDiary) -> None:
     resting = {"device_id": "Jun", "to_device_id": "Halmoni", "until": "2026-03-04T08:00:00Z"}
     keep("watch", {"phones": [here, *carers], "watches": [resting]})
     Consents(diary.database).decide("research", True, diary.clock.now())
+
+
+def research_use(kind: str, purpose: str, times: int) -> dict[str, Any]:
+    """A line of the clinic's ledger on research, as GET /v1/patient/research carries it."""
+    title = "Peak flow before attacks" if kind == "study" else "A forecast of attacks for every hospital"
+    days = {"first_on": "2026-02-20", "last_on": "2026-02-27" if times > 1 else "2026-02-20"}
+    return {"kind": kind, "purpose": purpose, "title": title, "times": times, "text": title, **days}
 
 
 def show(hand: Hand, name: str, arguments: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from tests.phone.conftest import WalkedClock
 from tests.phone.scenes import two_months
 from tests.phone.screens.conftest import AskedOwner, CameraLinks, Permissions, Start
 from tests.phone.screens.hand import Hand
+from tests.phone.screens.test_every_page import research_use
 from tests.phone.screens.test_journeys import blow
 
 Clinic = tuple[SoomServerFake, str]
@@ -55,6 +56,33 @@ def test_the_patient_reads_who_saw_the_diary_also_without_a_network(enrolled: Ha
     fake.lose_answers = 1_000
     enrolled.show("who_saw")
     assert enrolled.sees("Dr. Kim, of your clinic · 3 times")
+    enrolled.wait_for(lambda: enrolled.sees("cannot be reached now"), "the phone says that this is the last answer")
+
+
+def test_the_patient_reads_what_the_diary_was_used_for_and_changes_what_may_follow(
+    enrolled: Hand, clinic: Clinic
+) -> None:
+    fake, _ = clinic
+    enrolled.show("my_data")
+    enrolled.tap("What my data was used for")
+    enrolled.wait_for(lambda: enrolled.sees("No study and no training round"), "the empty ledger arrives")
+    fake.research_uses = [
+        research_use("study", "research", 2),
+        research_use("training_round", "federated_learning", 1),
+    ]
+    enrolled.show("research_uses")
+    enrolled.wait_for(lambda: enrolled.sees("The study “Peak flow before attacks” used your diary"), "a study arrives")
+    assert enrolled.sees("Friday 20 February 2026 to Friday 27 February 2026 · 2 times")
+    assert enrolled.sees("You had agreed to research.")
+    assert enrolled.sees("What it was for: A forecast of attacks for every hospital.")
+    assert enrolled.sees("You do not agree to research: no later study uses your diary.")
+    enrolled.photo("research_uses")
+    enrolled.tap("What I agree to")
+    enrolled.tap("Use my data for research")
+    fake.lose_answers = 1_000
+    enrolled.show("research_uses")
+    assert enrolled.sees("Peak flow before attacks")
+    assert enrolled.sees("You agree to research: later studies may use your diary.")
     enrolled.wait_for(lambda: enrolled.sees("cannot be reached now"), "the phone says that this is the last answer")
 
 
