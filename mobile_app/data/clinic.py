@@ -44,6 +44,11 @@ class Inhaler:
         return self.role in ("reliever", "both")
 
     @property
+    def relieves_and_treats(self) -> bool:
+        """Whether it is an ICS-formoterol reliever: then each puff is also a dose against the inflammation."""
+        return self.relieves and "formoterol" in self.drug
+
+    @property
     def controls(self) -> bool:
         """Whether it is taken every day."""
         return self.role in ("controller", "both") and bool(self.doses_per_day)

@@ -2,14 +2,18 @@
 
 from mobile_app.locales import Wording
 from mobile_app.screens.frame import Frame
-from mobile_app.state.control_check import QUESTIONS, SCORES, AnswerMissing, ControlCheck
+from mobile_app.state.control_check import SCORES, AnswerMissing, ControlCheck
+from mobile_app.theme import look
 from mobile_app.widgets.field import Field
 from mobile_app.widgets.press import Choice, ChoiceGrid, PushButton
-from mobile_app.widgets.surface import Card, Column, Notice, Page, Row
+from mobile_app.widgets.surface import Card, Column, Notice, Page
 from mobile_app.widgets.text import Words
 
 _TONE = {"well": "green", "partly": "yellow", "not": "red"}
 _ICON = {"well": "check-circle-outline", "partly": "alert-outline", "not": "alert-circle-outline"}
+
+# From this text size on three names no longer stand side by side.
+_WRAP_FROM = 1.5
 
 
 class ControlCheckScreen(Page):
@@ -23,8 +27,10 @@ class ControlCheckScreen(Page):
         say = wording.say
         self.add_widget(Words(text=say("control_check.lead"), tone="soft"))
         self._choices: dict[tuple[str, bool], Choice] = {}
-        for question in QUESTIONS:
+        for question in state.answers:
             self.add_widget(self._question(question))
+        if not state.counts_reliever:
+            self.add_widget(Words(text=say("control_check.reliever_not_counted"), role="label", tone="soft"))
         self._result = Column()
         self.add_widget(self._result)
         attacks = state.attacks_last_year
@@ -59,7 +65,7 @@ class ControlCheckScreen(Page):
         card = Card()
         card.add_widget(Words(text=say("control_check.score_title"), role="strong"))
         field = Field(label=say("control_check.score"), input_type="number")
-        row = Row()
+        row = ChoiceGrid(cols=3 if look.text_scale < _WRAP_FROM else 2)
         for code, (name, _, _) in SCORES.items():
             keep = PushButton(kind="soft", role="label", label=name, inset=4)
             keep.bind(on_release=lambda _, code=code: self._keep_score(code, field))

@@ -1,4 +1,4 @@
-"""The monthly control check: four questions in own words, and a score from elsewhere if there is one."""
+"""The monthly control check: GINA's questions in own words, and a score from elsewhere if there is one."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +12,13 @@ _PERIOD_DAYS = 28
 _WEEKS = 4
 _PARTLY_FROM, _NOT_FROM = 1, 3
 # Published ranges of the totals; the questionnaires themselves are their owners' and not in Soom.
-SCORES = {"act": ("ACT", 5, 25), "acq": ("ACQ", 0, 6), "airq": ("AIRQ", 0, 10), "carat": ("CARAT", 0, 30)}
+SCORES = {
+    "act": ("ACT", 5, 25),
+    "c_act": ("C-ACT", 0, 27),
+    "acq": ("ACQ", 0, 6),
+    "airq": ("AIRQ", 0, 10),
+    "carat": ("CARAT", 0, 30),
+}
 
 
 class AnswerMissing(ValueError):
@@ -25,14 +31,26 @@ class ControlCheck:
     def __init__(self, diary: OpenDiary) -> None:
         self._diary = diary
         self.on_change: Callable[[], None] = lambda: None
-        self.answers: dict[str, bool | None] = dict.fromkeys(QUESTIONS)
+        self.answers: dict[str, bool | None] = dict.fromkeys(self._questions())
         today = diary.today()
         self._entries = diary.journal.between(
             today - timedelta(days=_PERIOD_DAYS - 1), today, ("symptoms", "inhaler_use")
         )
 
+    def _questions(self) -> tuple[str, ...]:
+        # GINA counts the use of relievers other than ICS-formoterol; the clinic's side leaves it out as well.
+        relievers = [inhaler for inhaler in self._diary.clinic.inhalers() if inhaler.relieves]
+        if relievers and all(inhaler.relieves_and_treats for inhaler in relievers):
+            return tuple(question for question in QUESTIONS if question != "reliever_use")
+        return QUESTIONS
+
+    @property
+    def counts_reliever(self) -> bool:
+        """Whether the use of the reliever is one of the questions."""
+        return "reliever_use" in self.answers
+
     def answer(self, question: str, given: bool) -> None:
-        """Answers one of QUESTIONS."""
+        """Answers one of the questions."""
         self.answers[question] = given
         self.on_change()
 
@@ -63,7 +81,7 @@ class ControlCheck:
 
     @property
     def result(self) -> str | None:
-        """``well``, ``partly`` or ``not``; None until all four are answered."""
+        """``well``, ``partly`` or ``not``; None until all are answered."""
         if any(given is None for given in self.answers.values()):
             return None
         yes = sum(bool(given) for given in self.answers.values())
@@ -76,7 +94,7 @@ class ControlCheck:
         return len(self._diary.journal.between(today - timedelta(days=365), today, ("attack",)))
 
     def submit(self) -> None:
-        """Keeps the four answers. Raises AnswerMissing."""
+        """Keeps the answers. Raises AnswerMissing."""
         if self.result is None:
             raise AnswerMissing(self._diary.wording.say("control_check.answer_all"))
         answers = {question: int(bool(given)) for question, given in self.answers.items()}
