@@ -76,7 +76,19 @@ def accept(folder: HospitalFolder, plan: Annotated[str, typer.Argument(help="Fir
     from ml.federated.site import accept as accept_plan
 
     try:
-        typer.echo(f"accepted {accept_plan(folder, plan)}")
+        typer.echo(f"accepted {accept_plan(folder, plan, datetime.now(UTC))}")
+    except Refusal as error:
+        _stop(str(error))
+
+
+@app.command("take-back")
+def take_back(folder: HospitalFolder, plan: Annotated[str, typer.Argument(help="First letters of the plan.")]) -> None:
+    """Take no further part in a plan that was accepted: no later question of it is answered."""
+    from ml.federated.site import Refusal
+    from ml.federated.site import take_back as take_plan_back
+
+    try:
+        typer.echo(f"taken back {take_plan_back(folder, plan, datetime.now(UTC))}")
     except Refusal as error:
         _stop(str(error))
 

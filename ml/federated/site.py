@@ -2,7 +2,8 @@
 
 A hospital is a folder: `hospital.json` (name, code, data, rules), `mask_key.pem` (its X25519 key), `roster.json` (the
 public keys of all hospitals), `accepted/` (digests of the plans it takes part in), `waiting/` (plans to look at),
-`ledger.jsonl` (every question that was answered or refused, for which purpose and with how many patients) and `work/`.
+`ledger.jsonl` (every plan accepted or taken back; every question answered or refused, for which purpose and with how
+many patients) and `work/`.
 """
 
 import json
@@ -236,8 +237,7 @@ class Hospital:
             "patients": rows.patients if rows else None,
             "outcome": outcome,
         }
-        with (self.folder / LEDGER).open("a", encoding="utf-8") as ledger:
-            ledger.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        _write(self.folder, entry)
 
 
 def new_hospital(folder: Path, settings: HospitalSettings) -> str:
@@ -272,11 +272,30 @@ def write_rosters(folders: Mapping[str, Path], public_keys: Mapping[str, str]) -
         (folder / ROSTER).write_text(text, encoding="utf-8")
 
 
-def accept(folder: Path, digest_start: str) -> str:
+def accept(folder: Path, digest_start: str, now: datetime) -> str:
     """Accept a waiting plan by the first letters of its digest; returns the digest. Refusal if none or many fit."""
-    fitting = [file.stem for file in (folder / "waiting").glob("*.json") if file.stem.startswith(digest_start)]
-    if len(fitting) != 1:
-        raise Refusal(f"{len(fitting)} waiting plans begin with {digest_start!r}")
+    digest = _only(folder / "waiting", digest_start)
     (folder / "accepted").mkdir(exist_ok=True)
-    (folder / "accepted" / fitting[0]).touch()
+    (folder / "accepted" / digest).touch()
+    _write(folder, {"at": now.isoformat(), "plan": digest, "outcome": "accepted"})
+    return digest
+
+
+def take_back(folder: Path, digest_start: str, now: datetime) -> str:
+    """End an acceptance: no later question of the plan is answered. Refusal if no accepted plan fits, or many."""
+    digest = _only(folder / "accepted", digest_start)
+    (folder / "accepted" / digest).unlink()
+    _write(folder, {"at": now.isoformat(), "plan": digest, "outcome": "acceptance taken back"})
+    return digest
+
+
+def _only(plans: Path, digest_start: str) -> str:
+    fitting = [file.stem for file in plans.glob("*") if file.stem.startswith(digest_start)]
+    if len(fitting) != 1:
+        raise Refusal(f"{len(fitting)} {plans.name} plans begin with {digest_start!r}")
     return fitting[0]
+
+
+def _write(folder: Path, entry: Mapping[str, Any]) -> None:
+    with (folder / LEDGER).open("a", encoding="utf-8") as ledger:
+        ledger.write(json.dumps(entry, ensure_ascii=False) + "\n")

@@ -33,16 +33,25 @@ class SmallNetwork:
     def grid(self) -> MemoryGrid:
         return MemoryGrid({self.node_id[name]: hospital_node(hospital) for name, hospital in self.hospitals.items()})
 
-    def train(
+    def federation(
         self,
         grid: MemoryGrid | None = None,
         plan: FederationPlan = PLAN,
         run: str = "run",
         say: Callable[[str], None] = lambda _: None,
         expected: int | None = None,
-    ) -> Outcome:
+    ) -> Federation:
         patience = Patience(expected or len(self.hospitals), start_seconds=0.5, step_seconds=0.5)
-        return Federation(grid or self.grid(), plan, self.folder / run, patience, say).train()
+        return Federation(grid or self.grid(), plan, self.folder / run, patience, say)
+
+    def train(
+        self,
+        grid: MemoryGrid | None = None,
+        plan: FederationPlan = PLAN,
+        run: str = "run",
+        say: Callable[[str], None] = lambda _: None,
+    ) -> Outcome:
+        return self.federation(grid, plan, run, say).train()
 
 
 def small_network(folder: Path, cohorts: dict[str, Cohort]) -> SmallNetwork:

@@ -141,9 +141,11 @@ def test_a_hospital_that_comes_late_waits_for_the_next_run(network: SmallNetwork
         return honest(message)
 
     disturbed(grid, network.node_id["brno"], "counts", arrive)
-    outcome = network.train(grid, expected=3)
-    assert "aden came late and takes part from the next run on" in outcome.events
-    assert outcome.model.card["data"]["hospitals"] == 3
+    federation = network.federation(grid, expected=3)
+    federation.regressions()
+    members = federation.exchange.members
+    assert members.events == ["aden came late and takes part from the next run on"]
+    assert set(members.patients) == {"brno", "cork", "dijon"}
 
 
 def test_too_few_hospitals_left_is_a_clear_refusal(network: SmallNetwork) -> None:

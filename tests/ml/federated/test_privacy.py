@@ -9,15 +9,15 @@ from ml.features.catalogue import FAST_COLUMNS
 from ml.federated.attack import attack_auroc, patient_losses
 from ml.federated.coordinator import Outcome
 from ml.federated.differential import clipped_gradient, epsilon_of, noise_for
-from ml.federated.hospital_data import hospital_rows
+from ml.federated.hospital_data import HospitalData, hospital_rows
 from ml.federated.messages import Question
 from ml.federated.plan import DifferentialPrivacy, FederationPlan, PlanRefused, Privacy, refuse_weaker
-from ml.federated.site import accept
+from ml.federated.site import Refusal, accept, take_back
 from ml.federated.tree_steps import rows_per_leaf
 from ml.federated.trees import Tree, read_trees
 from ml.training.fit import Cohort
 from tests.ml.conftest import made_up_cohort
-from tests.ml.federated.networks import PLAN, SmallNetwork, small_network
+from tests.ml.federated.networks import NOW, PLAN, SmallNetwork, own_data, small_network
 
 NAMES = ("aden", "brno", "cork", "dijon")
 
@@ -149,8 +149,14 @@ def test_a_hospital_sees_a_plan_before_it_takes_part(network: SmallNetwork) -> N
     hospital.settings = replace(hospital.settings, accepts="listed")
     question = Question("r", "hello", 0, (), PLAN.to_dict())
     assert "waits for this hospital's acceptance" in str(hospital.answer(question).refusal)
-    assert accept(hospital.folder, PLAN.digest[:8]) == PLAN.digest
-    assert hospital.answer(question).fields == {"code": 0, "patients": 90}
+    assert accept(hospital.folder, PLAN.digest[:8], NOW) == PLAN.digest
+    assert hospital.answer(question).fields == {"code": 0, "patients": 90, "own_ids": ["id-of-aden"]}
+    assert take_back(hospital.folder, PLAN.digest[:8], NOW) == PLAN.digest
+    assert "waits for this hospital's acceptance" in str(hospital.answer(question).refusal)
+    with pytest.raises(Refusal, match="0 accepted plans"):
+        take_back(hospital.folder, PLAN.digest[:8], NOW)
+    outcomes = [json.loads(line)["outcome"] for line in (hospital.folder / "ledger.jsonl").read_text().splitlines()]
+    assert [outcomes[1], outcomes[3]] == ["accepted", "acceptance taken back"]
 
 
 def test_who_has_withdrawn_is_not_in_the_next_run(network: SmallNetwork, cohorts: dict[str, Cohort]) -> None:
@@ -159,7 +165,7 @@ def test_who_has_withdrawn_is_not_in_the_next_run(network: SmallNetwork, cohorts
     hospital.answer(hello)
     stayed = cohorts["aden"].chosen(np.arange(30))
     network.cohorts["aden"] = stayed
-    hospital._source = lambda: stayed
+    hospital._source = own_data("aden", stayed)
     assert hospital.answer(hello).fields["patients"] == 30
 
 
@@ -172,7 +178,7 @@ def test_the_ledger_tells_what_data_were_used_for(finished: tuple[SmallNetwork, 
 
 
 def test_a_refusal_quotes_no_patient(network: SmallNetwork, caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> Cohort:
+    def broken() -> HospitalData:
         raise ValueError("morning_litres_per_min holds 4711 in row 3")
 
     hospital = network.hospitals["aden"]

@@ -57,9 +57,11 @@ def test_two_hospitals_cannot_bring_the_same_hospitals_patients(tmp_path: Path, 
     network = small_network(tmp_path, cohorts)
     copy = network.hospitals["dijon"]
     network.hospitals["dijon"] = Hospital(copy.folder, source=own_data("aden", cohorts["aden"]), now=lambda: NOW)
-    outcome = network.train(expected=3)
-    assert "dijon does not take part: its patients are another hospital's" in outcome.events
-    assert set(outcome.model.card["hospitals"]) == {"id-of-aden", "id-of-brno", "id-of-cork"}
+    federation = network.federation(expected=3)
+    federation.regressions()
+    members = federation.exchange.members
+    assert members.events == ["dijon does not take part: its patients are another hospital's"]
+    assert set(members.own_ids) == set(members.node) == {"aden", "brno", "cork"}
 
 
 def test_the_ids_come_with_the_file_that_a_hospitals_soom_exports(tmp_path: Path, cohorts: dict[str, Cohort]) -> None:
