@@ -35,6 +35,7 @@ class Concept:
     name: str
     unit: str
     mark: str
+    source: str
     soom_name: str
 
     @property
@@ -63,6 +64,7 @@ def concepts() -> Mapping[str, Mapping[str, Concept]]:
                 name=str(entry["name"]),
                 unit=str(entry.get("unit", "")),
                 mark=str(entry["mark"]),
+                source=str(entry.get("source", "")),
                 soom_name=str(entry.get("soom", key)),
             )
             for key, entry in entries.items()

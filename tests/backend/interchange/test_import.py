@@ -74,7 +74,7 @@ def test_a_new_person_joins_the_care_of_who_imports_and_has_consented_to_nothing
     [
         ("711-2", 420, "/uL", "blood_eosinophils", 420),
         ("711-2", 0.42, "10*3/uL", "blood_eosinophils", 420),
-        ("76270-8", 38, "[ppb]", "feno", 38),
+        ("96269-6", 38, "[ppb]", "feno", 38),
         ("19113-0", 120, "[IU]/mL", "total_ige", 120),
         ("20150-9", 2510, "mL", "fev1", 2.51),
         ("33452-4", 7.5, "L/s", "spirometer_peak_flow", 450),
@@ -148,7 +148,7 @@ def test_prescriptions_of_others_are_kept_and_never_put_in_force(session: Sessio
 def test_a_resource_that_is_no_fhir_is_refused_alone(
     session: Session, doctor: Clinician, resource: object, path: str
 ) -> None:
-    report = taken(session, doctor, person(), resource, observation("76270-8", 38, "[ppb]", source_id="good"))
+    report = taken(session, doctor, person(), resource, observation("96269-6", 38, "[ppb]", source_id="good"))
     [refused] = report.not_taken
     assert (refused.place, refused.kept) == (1, False)
     assert refused.path == path
@@ -156,8 +156,8 @@ def test_a_resource_that_is_no_fhir_is_refused_alone(
 
 
 def test_the_same_resource_twice_counts_once_and_two_under_one_id_are_told(session: Session, doctor: Clinician) -> None:
-    first = observation("76270-8", 38, "[ppb]")
-    report = taken(session, doctor, person(), first, first, observation("76270-8", 55, "[ppb]"))
+    first = observation("96269-6", 38, "[ppb]")
+    report = taken(session, doctor, person(), first, first, observation("96269-6", 55, "[ppb]"))
     assert (report.became["feno"], report.unchanged) == (1, 1)
     [refused] = report.not_taken
     assert (refused.place, refused.why) == (3, "The bundle holds this twice, with different content.")

@@ -225,4 +225,5 @@ def test_local_concepts_lie_in_omops_local_range_and_no_id_serves_two_things() -
     assert len(set(local)) == len(local)
     assert all(one.mark in {"V", "M", "L", "A"} for one in entries)
     assert all((one.mark == "L") == (one.concept_id == 0) for one in entries)
+    assert all((one.mark == "V") == bool(one.source) for one in entries)
     assert concept("condition", "asthma").concept_id == 317009
