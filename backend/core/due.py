@@ -5,8 +5,8 @@ the older run leaves the row to be run once more.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, Index, UniqueConstraint, text
@@ -29,13 +29,11 @@ class DueWork(SQLModel, table=True):
     last_error: str | None = None
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     id: int
     key: UUID
     generation: int
     attempts: int
-    due_at: datetime
 
 
 def mark_due(session: Session, kind: str, keys: Sequence[UUID], *, due_at: datetime) -> None:
@@ -68,7 +66,7 @@ _CLAIM = f"""
         WHERE kind = %(kind)s AND due_at <= %(now)s AND (lease_until IS NULL OR lease_until < %(now)s)
         ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     )) AND {_UNHURRIED}
-    RETURNING id, key, generation, attempts, due_at
+    RETURNING id, key, generation, attempts
 """  # noqa: S608 (two constants)
 
 _FINISH = """
@@ -84,7 +82,7 @@ def claim_due(session: Session, kind: str, *, now: datetime, limit: int, lease_s
     rows = session.connection().exec_driver_sql(
         _CLAIM, {"kind": kind, "now": now, "limit": limit, "lease_until": now + timedelta(seconds=lease_seconds)}
     )
-    return [Claim(*row) for row in rows]
+    return [Claim(*row) for row in rows.all()]
 
 
 def finish(session: Session, claims: Sequence[Claim], *, unhurried: bool = False) -> None:
