@@ -13,7 +13,6 @@ def figures() -> Iterator[Figure]:
     found = validate()
     yield figure("trials.parameters", float(int(found.parameters_sha256[:8], 16)), "first 32 bits of the frozen hash")
     for result in found.results:
-        place = f"trials.row{result.row:02d}_" if result.row is not None else "trials.unlisted_"
         for number, one in enumerate(result.estimates):
             target = one.target
             goal = None
@@ -21,13 +20,23 @@ def figures() -> Iterator[Figure]:
                 interval = "" if target.interval is None else f" ({target.interval[0]}-{target.interval[1]})"
                 goal = f"{one.label}: published {target.value}{interval}"
             yield figure(
-                f"{place}{_word(result.name)}_{number}",
+                f"trials.{_word(result.name)}_{number}",
                 one.value,
                 "ratio" if one.is_ratio else "level",
                 baseline=None if target is None else target.value,
                 goal=goal or one.label,
                 met=one.passed,
             )
+    for row, row_passed in found.rows.items():
+        judged = [one.passed for r in found.results if r.row == row for one in r.estimates if one.passed is not None]
+        yield figure(
+            f"trials.row{row:02d}",
+            sum(judged),
+            "targets met",
+            baseline=len(judged),
+            goal="all targets of the row (baseline)",
+            met=row_passed,
+        )
     passed = sum(found.rows.values())
     yield figure(
         "trials.rows_passed",
