@@ -1,7 +1,8 @@
 """Prints every figure as one JSON line: `python -m tests.figures benchmarks|evidence [--only prefix]`.
 
 A module in tests/benchmarks or tests/evidence has `figures()`, which yields what `figure()` makes; all its names begin
-with the module's name up to the first underscore (`ml_scoring.py` gives `ml.…`).
+with the module's name up to the first underscore (`ml_scoring.py` gives `ml.…`). A module's own name as the prefix
+(`ml_scoring`) runs that module alone.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def modules(package_name: str, only: str) -> Iterator[Any]:
     package = importlib.import_module(f"tests.{package_name}")
     for found in pkgutil.iter_modules(package.__path__):
         prefix = found.name.split("_")[0]
-        if prefix.startswith(only) or only.startswith(f"{prefix}.") or only == prefix:
+        if prefix.startswith(only) or only.startswith(f"{prefix}.") or only in (prefix, found.name):
             module = importlib.import_module(f"tests.{package_name}.{found.name}")
             if hasattr(module, "figures"):
                 yield module
@@ -63,7 +64,7 @@ def main() -> int:
         started = time.perf_counter()
         try:
             for line in module.figures():
-                if line["name"].startswith(arguments.only):
+                if line["name"].startswith(arguments.only) or module.__name__.endswith(f".{arguments.only}"):
                     sys.stdout.write(json.dumps(line) + "\n")
                     sys.stdout.flush()
         except Exception:

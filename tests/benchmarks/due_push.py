@@ -23,7 +23,7 @@ from tests.fakes.fcm import FcmServer, fcm_server
 from tests.figures import Figure, figure
 
 READINGS_A_SECOND = 50
-SECONDS = 12
+SECONDS = 30
 SENDERS = 16
 GIVE_UP_SECONDS = 60
 MOST_SECONDS = 5.0

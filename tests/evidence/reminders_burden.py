@@ -215,11 +215,23 @@ class Burden:
     busiest: float
 
 
-def burden(alert: Bool, of: Cohort) -> Burden:
-    days = len(alert)
+def counted_alerts(alert: Bool) -> Bool:
+    """Those of the days on which every baseline can speak and what followed is known."""
     counted = alert.copy()
     counted[:FROM_DAY] = False
-    counted[days - HORIZON_DAYS :] = False
+    counted[len(alert) - HORIZON_DAYS :] = False
+    return counted
+
+
+def busiest_patients(alert: Bool) -> NDArray[np.int64]:
+    """The 5 % with the most alerts."""
+    each = counted_alerts(alert).sum(axis=0)
+    return np.argsort(-each, kind="stable")[: max(1, round(BUSIEST * len(each)))]
+
+
+def burden(alert: Bool, of: Cohort) -> Burden:
+    days = len(alert)
+    counted = counted_alerts(alert)
     followed = counted.shape[1] * (days - FROM_DAY - HORIZON_DAYS)
     attack_day, who = np.nonzero(of.onset[FROM_DAY + HORIZON_DAYS :])
     attack_day += FROM_DAY + HORIZON_DAYS
@@ -233,8 +245,7 @@ def burden(alert: Bool, of: Cohort) -> Burden:
             for day, patient in zip(alert_day, whose, strict=True)
         ]
     )
-    each = np.sort(counted.sum(axis=0))[::-1]
-    busiest = each[: max(1, round(BUSIEST * len(each)))].sum() / max(each.sum(), 1)
+    busiest = counted[:, busiest_patients(alert)].sum() / max(counted.sum(), 1)
     return Burden(
         per_month=float(counted.sum() / followed * DAYS_PER_MONTH),
         foreseen=float(before.mean()),
@@ -357,6 +368,29 @@ def figures() -> Iterator[Figure]:
         baseline=alike.foreseen,
         goal="above the baseline",
         met=product.foreseen > alike.foreseen,
+    )
+    yield figure(
+        "reminders.alerts_that_came_true_at_equal_alerts",
+        product.came_true,
+        "share of alerts (baseline: the lowest peak flows, as often)",
+        baseline=alike.came_true,
+        goal="above the baseline",
+        met=product.came_true > alike.came_true,
+    )
+    busiest = busiest_patients(raised.by_rule | raised.by_forecast)
+    # The fewer alerts there are, the more of them fall on few patients, whoever raises them.
+    yield figure(
+        "reminders.alerts_on_the_busiest_5_percent_at_equal_alerts",
+        product.busiest,
+        "share of alerts (baseline: the lowest peak flows, as often)",
+        baseline=alike.busiest,
+        goal="not above the baseline",
+        met=product.busiest <= alike.busiest,
+    )
+    yield figure(
+        "reminders.attacks_of_the_busiest_5_percent",
+        float(of.onset[FROM_DAY:, busiest].sum() / of.onset[FROM_DAY:].sum()),
+        "share of severe attacks, of the same patients",
     )
     fixed, personal = adherence(SEED, personal=False), adherence(SEED, personal=True)
     yield figure(

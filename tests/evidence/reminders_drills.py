@@ -1,7 +1,7 @@
 """A fault drill against real processes: what is told reaches FCM at least once, and each phone shows it once.
 
 Three workers on a PostgreSQL of their own. Workers are killed without warning, the database is crashed and started
-again, and FCM answers with errors, delays and garbage. Meanwhile new messages keep coming.
+again, and FCM answers slowly, with errors, time-outs and garbage. Meanwhile new messages keep coming.
 """
 
 import os
@@ -47,7 +47,10 @@ FAILURES: tuple[Answer, ...] = (
 
 @dataclass(frozen=True)
 class Plan:
-    """`leases_turn`: at the end the clock of leases is turned forward, which otherwise takes 90 seconds."""
+    """`leases_turn`: at the end the clock of leases is turned forward, which otherwise takes 90 seconds.
+
+    `fcm_thinks_seconds`: the longer FCM takes, the more workers are killed between its taking and their noting.
+    """
 
     patients: int
     phones_each: int
@@ -58,6 +61,7 @@ class Plan:
     seed: int
     leases_turn: bool
     give_up_seconds: float
+    fcm_thinks_seconds: float = 0.0
 
 
 LONG = Plan(
@@ -70,6 +74,7 @@ LONG = Plan(
     seed=7,
     leases_turn=False,
     give_up_seconds=420,
+    fcm_thinks_seconds=0.4,
 )
 
 
@@ -138,6 +143,7 @@ def drill(plan: Plan) -> Outcome:
 def _run(plan: Plan, engine: Engine, database: Path, fcm: FcmServer, workers: "Workers") -> Outcome:
     chance = random.Random(plan.seed)
     found = Outcome()
+    fcm.thinks_seconds = plan.fcm_thinks_seconds
     patients = _clinic(engine, plan)
     for token in (token for tokens in patients.values() for token in tokens):
         failing = chance.choices(FAILURES, k=chance.choice((0, 0, 1, 2, 3)))

@@ -75,9 +75,13 @@ def _signing_key() -> rsa.RSAPrivateKey:
 
 
 class FcmServer:
-    """`received` holds every message taken, `requests` counts all calls of the send endpoint."""
+    """`received` holds every message taken, `requests` counts all calls of the send endpoint.
+
+    `thinks_seconds`: how long it takes to answer after it has taken a message.
+    """
 
     def __init__(self) -> None:
+        self.thinks_seconds = 0.0
         self.answers: dict[str, deque[Answer]] = defaultdict(deque)
         self.received: list[dict[str, Any]] = []
         self.requests = 0
@@ -167,6 +171,7 @@ class FcmServer:
                     answer = server.sign_in(parse_qs(content.decode()))
                 else:
                     answer = server.send(self.path, self.headers.get("Authorization", ""), json.loads(content))
+                    server._closing.wait(server.thinks_seconds)
                 if answer.hang:
                     server._closing.wait(timeout=30)
                     self.close_connection = True
