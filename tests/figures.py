@@ -8,6 +8,7 @@ with the module's name up to the first underscore (`ml_scoring.py` gives `ml.…
 import argparse
 import importlib
 import json
+import os
 import pkgutil
 import sys
 import time
@@ -15,6 +16,8 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
+# Before NumPy is loaded: figures are of one core.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 Figure = dict[str, Any]
 
 
