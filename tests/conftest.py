@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from backend.core.settings import Settings
 
-# Before NumPy is loaded: processes that share the cores each with threads for linear algebra wait for one another, and a
-# fit of 0.3 s took 39 s.
+# Before NumPy is loaded: processes that share the cores, each with threads for linear algebra, wait for one another,
+# and a fit of 0.3 s took 39 s.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
