@@ -22,7 +22,7 @@ class PreferencesScreen(Page):
             choice.bind(on_release=lambda _, language=language: state.choose_language(language))
             self.ids.languages.add_widget(choice)
         for scale in TEXT_SCALES:
-            choice = Choice(label=f"{round(scale * 100)} %", chosen=scale == state.text_scale, ticks=False)
+            choice = Choice(label=f"{round(scale * 100)}%", chosen=scale == state.text_scale, ticks=False)
             choice.bind(on_release=lambda _, scale=scale: state.look("text_scale", scale))
             self.ids.text_scales.add_widget(choice)
         for name, chosen in (("dark", state.dark), ("reduced_motion", state.reduced_motion)):

@@ -94,7 +94,7 @@ class LinksScreen(AskedScreen):
         days = ChoiceGrid(cols=len(LINK_DAYS))
         self._days = {}
         for number in LINK_DAYS:
-            choice = Choice(label=say("links.days", count=number))
+            choice = Choice(label=say("links.days", count=number), ticks=False)
             choice.bind(on_release=lambda _, number=number: self.state.choose_days(number))
             self._days[number] = choice
             days.add_widget(choice)

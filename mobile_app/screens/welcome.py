@@ -39,7 +39,7 @@ class WelcomeScreen(Page):
         self.add_widget(Words(text=say("welcome.text_size"), role="label", tone="soft", halign="center"))
         sizes = ChoiceGrid(cols=len(TEXT_SCALES) if look.text_scale < _WRAP_FROM else 2)
         for scale in TEXT_SCALES:
-            choice = Choice(label=f"{round(scale * 100)} %", chosen=scale == look.text_scale, ticks=False)
+            choice = Choice(label=f"{round(scale * 100)}%", chosen=scale == look.text_scale, ticks=False)
             choice.bind(on_release=lambda _, scale=scale: choose_size(scale))
             sizes.add_widget(choice)
         self.add_widget(sizes)

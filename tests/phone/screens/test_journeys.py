@@ -48,9 +48,9 @@ def test_a_patient_begins_with_the_code_from_the_clinic(start: Start, clinic: Cl
 def test_without_consent_soom_works_and_sends_nothing(start: Start, clinic: Clinic) -> None:
     fake, _ = clinic
     hand = start()
-    hand.tap("150 %")
+    hand.tap("150%")
     assert look.text_scale == 1.5
-    hand.tap("100 %")
+    hand.tap("100%")
     hand.tap("Continue")
     hand.tap("I understand")
     hand.tap("Continue")
@@ -187,7 +187,7 @@ def test_large_text_and_dark_are_chosen_by_touch(start: Start) -> None:
     hand = start(welcomed=True)
     hand.tap("More")
     hand.tap("Settings")
-    hand.tap("200 %")
+    hand.tap("200%")
     hand.tap("Dark")
     hand.photo("settings_large_dark")
     assert look.text_scale == 2.0
