@@ -85,7 +85,7 @@ migrate: setup ## Bring the database of DATABASE_URL (or the embedded one) to th
 	@$(BIN)/soom migrate
 
 train: setup ## Train the shipped demonstration model anew
-	@$(BIN)/soom-ml train --patients 16000 --trees 250 --every-days 24 --attack-every-days 2 --model-version 2
+	@$(BIN)/soom-ml train --patients 32000 --trees 300 --every-days 24 --attack-every-days 2 --model-version 3
 
 lock: ## Resolve pyproject.toml into requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

@@ -43,6 +43,8 @@ PROFILE_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "personal_best_litres_per_min": (30, 900),
         "treatment_step": (1, 5),
         "severe_attacks_last_year": (0, 366),
+        "eosinophils_per_microlitre": (1, 20000),
+        "feno_ppb": (1, 400),
     }
 )
 
@@ -135,7 +137,8 @@ class Diaries:
 class Profiles:
     """One row per patient. `female` is 1, 0 or NaN; `hospital` is a site code, -1 where unknown.
 
-    `severe_attacks_last_year` counts those in the twelve months before the diary began. Errors as in `Diaries`.
+    `severe_attacks_last_year` counts those in the twelve months before the diary began; blood eosinophils and exhaled
+    nitric oxide are the latest measured. Errors as in `Diaries`.
     """
 
     age_years: Float32
@@ -144,6 +147,8 @@ class Profiles:
     personal_best_litres_per_min: Float32
     treatment_step: Float32
     severe_attacks_last_year: Float32
+    eosinophils_per_microlitre: Float32
+    feno_ppb: Float32
     hospital: Int32
 
     def __post_init__(self) -> None:
@@ -197,6 +202,8 @@ REASON_UNITS: Mapping[str, str] = MappingProxyType(
         "usual_reliever": "puffs_per_day",
         "severe_attacks": "per_year",
         "treatment_step": "step",
+        "eosinophils": "cells_per_microlitre",
+        "feno": "ppb",
         "age": "years",
         "season": "month",
     }

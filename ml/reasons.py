@@ -38,6 +38,9 @@ _VALUES: dict[str, tuple[Callable[[_Row], float], float]] = {
     "usual_reliever": (lambda row: row("reliever_usual"), 0.2),
     "severe_attacks": (lambda row: row("severe_attacks_last_year"), 0.5),
     "treatment_step": (lambda row: row("treatment_step"), 1.0),
+    # Above these values type-2 inflammation raises the risk of attacks (GINA 2025, box on risk factors; ATS 2011).
+    "eosinophils": (lambda row: np.exp(row("log_eosinophils")), 300.0),
+    "feno": (lambda row: np.exp(row("log_feno")), 25.0),
     "age": (lambda row: row("age_years"), 0.0),
 }
 # A doctor would not call these a cause to act on if they stand at their best.

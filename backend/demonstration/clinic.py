@@ -18,6 +18,9 @@ from backend.clinical.peak_flow import thresholds_from_personal_best
 from backend.clinical.personal_best import BestBasis
 from backend.demonstration.people import PEOPLE, Person
 from backend.demonstration.simulated_diaries import DiaryOfOne, Phone
+from backend.measurements import service as measurements
+from backend.measurements.rules import LIMITS, MeasurementKind
+from backend.measurements.schemas import MeasurementIn, MeasurementsIn
 from backend.medication.schemas import RegimenIn
 from backend.medication.store import inhalers
 from backend.medication.tables import InhalerRole
@@ -154,6 +157,18 @@ def _admit(
         severe_attacks_last_year=None if np.isnan(attacks) else int(attacks),
     )
     add_to_care(session, patient.id, clinician.id, now=now)
+    measured = [
+        MeasurementIn(kind=kind, value=float(known[number]), unit=LIMITS[kind].unit)
+        for kind, known in (
+            (MeasurementKind.BLOOD_EOSINOPHILS, profiles.eosinophils_per_microlitre),
+            (MeasurementKind.FENO, profiles.feno_ppb),
+        )
+        if known[number] >= LIMITS[kind].lowest
+    ]
+    if measured:
+        first_day = (now - timedelta(days=DAYS)).date()
+        given = MeasurementsIn(measured_on=first_day, measurements=measured)
+        measurements.enter(session, patient.id, clinician.id, given, today=now.date(), now=now)
     best = round(float(profiles.personal_best_litres_per_min[number]))
     thresholds = thresholds_from_personal_best(best)
     regimen = _regimen(step, age)

@@ -33,8 +33,18 @@ REASON_CODES = REASON_UNITS
 DIARIES = (Path(__file__).parent / "diaries.sql").read_text(encoding="utf-8")
 
 _PROFILES = """
-SELECT id, hospital_id, born_on, sex, height_cm, treatment_step, severe_attacks_last_year
-FROM patient WHERE id = ANY(:ids)
+SELECT id, hospital_id, born_on, sex, height_cm, treatment_step, severe_attacks_last_year,
+    eosinophils_per_microlitre, feno_ppb
+FROM patient LEFT JOIN (
+    -- The latest measured; the table holds each kind in one unit only.
+    SELECT patient_id,
+        (array_agg(value ORDER BY measured_on DESC, entered_at DESC) FILTER (WHERE kind = 'blood_eosinophils'))[1]
+            AS eosinophils_per_microlitre,
+        (array_agg(value ORDER BY measured_on DESC, entered_at DESC) FILTER (WHERE kind = 'feno'))[1] AS feno_ppb
+    FROM measurement WHERE patient_id = ANY(:ids) AND withdrawn_at IS NULL AND kind IN ('blood_eosinophils', 'feno')
+    GROUP BY patient_id
+) AS biomarkers ON patient_id = id
+WHERE id = ANY(:ids)
 """
 
 
@@ -203,6 +213,8 @@ def profiles_of(columns: DiaryColumns, days: Sequence[PatientDay], hospital_code
         "personal_best_litres_per_min": [day.personal_best_litres_per_min for day in days],
         "treatment_step": [row.treatment_step for row in rows],
         "severe_attacks_last_year": [row.severe_attacks_last_year for row in rows],
+        "eosinophils_per_microlitre": [row.eosinophils_per_microlitre for row in rows],
+        "feno_ppb": [row.feno_ppb for row in rows],
     }
     return Profiles.of(
         len(rows),

@@ -15,6 +15,15 @@ from ml.training.fit import Cohort
 from ml.training.outcome import followed_days, judged_days, onset_within
 
 Bool = NDArray[np.bool_]
+TODAY_PROFILE = (
+    "age_years",
+    "female",
+    "height_cm",
+    "personal_best_litres_per_min",
+    "treatment_step",
+    "eosinophils_per_microlitre",
+    "feno_ppb",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,10 +59,7 @@ def study_data(cohort: Cohort, oracle: NDArray[np.float32] | None = None, oracle
     grid = day_grid(cohort.diaries, patients, first_days(cohort.diaries, patients), length)
     entries = grid[:, [DIARY_COLUMNS.index(name) for name in SIGNAL_COLUMNS]].transpose(0, 2, 1)
     profile = np.stack(
-        [
-            getattr(cohort.profiles, name)
-            for name in ("age_years", "female", "height_cm", "personal_best_litres_per_min", "treatment_step")
-        ],
+        [getattr(cohort.profiles, name) for name in TODAY_PROFILE],
         axis=1,
     )
     of_best = peak_flow_of_best(cohort.diaries, cohort.profiles, length)

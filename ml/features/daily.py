@@ -17,7 +17,17 @@ from ml.features.filters import (
     Float64,
     advance,
 )
-from ml.features.worsening import EVENING, MORNING, RELIEVER, SYMPTOMS, share_of_days, starts_a_day
+from ml.features.worsening import (
+    EVENING,
+    MORNING,
+    RELIEVER,
+    SYMPTOMS,
+    TYPICAL_CHANGE,
+    days_each,
+    expected_ahead,
+    share_of_days,
+    starts_a_day,
+)
 
 DAYS_PER_YEAR = 365.2425
 # 1 January 2001 as a proleptic ordinal: the season needs no calendar, only the fraction of the tropical year.
@@ -27,6 +37,9 @@ LONGEST_WAIT_DAYS = 365.0
 LONGEST_WORSENING_WAIT_DAYS = 90.0
 CHILD_BELOW_YEARS = 18.0
 Z_LIMIT = 6.0
+# An attack comes in two or three rapid days (FACET): what goes beyond twice a mild worsening is another matter, and a
+# regression cannot bend.
+TWICE_MILD = 2.0 * np.abs(TYPICAL_CHANGE[:, 0])
 
 
 def _mean_of_known(a: Float64, b: Float64) -> Float64:
@@ -75,6 +88,7 @@ def features_of(state: FilterState, view: DayView, profiles: Profiles, day: NDAr
             put(f"{name}_mid_change", mid[SIGNAL[name]])
         calm = view.worsening.change
         put("worsening_chance", state.worsening.chance)
+        put("worsening_fading", state.worsening.fading)
         put("worsening_evidence", view.worsening.evidence)
         put("worsening_evidence_mean", state.worsening.evidence_mean)
         put("worsening_days", np.minimum(state.worsening.days_worse, LONGEST_WAIT_DAYS))
@@ -83,6 +97,14 @@ def features_of(state: FilterState, view: DayView, profiles: Profiles, day: NDAr
         put("morning_peak_flow_from_calm", calm[MORNING])
         put("symptoms_from_calm", calm[SYMPTOMS])
         put("reliever_from_calm", calm[RELIEVER])
+        peak_flow_lost = -_mean_of_known(calm[MORNING], calm[EVENING])
+        put("peak_flow_beyond_mild", np.maximum(peak_flow_lost - TWICE_MILD[MORNING], 0.0))
+        put("symptoms_beyond_mild", np.maximum(calm[SYMPTOMS] - TWICE_MILD[SYMPTOMS], 0.0))
+        put("reliever_beyond_mild", np.maximum(calm[RELIEVER] - TWICE_MILD[RELIEVER], 0.0))
+        put("log_worsenings_expected", np.log(expected_ahead(state.worsening, state.infection.days_left)))
+        put("infection_chance", state.infection.chance)
+        put("infection_days_left", state.infection.days_left)
+        put("controller_fast", view.means[FAST, SIGNAL["controller"]])
         put("controller_mid", view.means[MID, SIGNAL["controller"]])
         put("controller_mid_change", mid[SIGNAL["controller"]])
         put("triggers_fast_change", fast[SIGNAL["triggers"]])
@@ -107,7 +129,10 @@ def features_of(state: FilterState, view: DayView, profiles: Profiles, day: NDAr
         for name in ("night_waking", "activity_limited", "controller", "entry"):
             put(f"{name}_usual", view.baseline[SIGNAL[name]])
     put("worsening_share", share_of_days(state.worsening))
-    put("worsening_starts", starts_a_day(state.worsening))
+    put("log_worsening_starts", np.log(starts_a_day(state.worsening)))
+    put("log_worsening_days_each", np.log(days_each(state.worsening)))
+    put("log_eosinophils", np.log(profiles.eosinophils_per_microlitre))
+    put("log_feno", np.log(profiles.feno_ppb))
     put("severe_attacks_last_year", profiles.severe_attacks_last_year)
     put("treatment_step", profiles.treatment_step)
     put("age_years", profiles.age_years)

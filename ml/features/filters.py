@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.contract import DIARY_RANGES, EVENT_COLUMNS, SIGNAL_COLUMNS
+from ml.features.infection import InfectionState, advance_infection
 from ml.features.worsening import RELIEVER, WorseningState, WorseningView, advance_worsening
 
 Float64 = NDArray[np.float64]
@@ -69,6 +70,7 @@ class FilterState:
     days_since_severe: Float64
     days_since_onset: Float64
     best_log_peak_flow: Float64
+    infection: InfectionState
     worsening: WorseningState
 
     @classmethod
@@ -84,6 +86,7 @@ class FilterState:
             days_since_severe=never.copy(),
             days_since_onset=never.copy(),
             best_log_peak_flow=np.full(patients, -np.inf),
+            infection=InfectionState.empty(patients),
             worsening=WorseningState.empty(patients),
         )
 
@@ -165,8 +168,11 @@ def advance(state: FilterState, columns: NDArray[np.float32]) -> DayView:
         enough = state.weight[MID, : SIGNAL["swing"]] >= 4.0
         best = np.where(enough, means[MID, : SIGNAL["swing"]], -np.inf).max(axis=0)
         state.best_log_peak_flow = np.maximum(state.best_log_peak_flow, best)
+    advance_infection(state.infection, today[SIGNAL["triggers"]])
     readings = today[_WORSENING_ROWS]
     readings[RELIEVER] = np.log1p(readings[RELIEVER])
     night_waking, activity_limited = today[SIGNAL["night_waking"]], today[SIGNAL["activity_limited"]]
-    worsening = advance_worsening(state.worsening, readings, night_waking, activity_limited, recovering)
+    worsening = advance_worsening(
+        state.worsening, readings, night_waking, activity_limited, state.infection.chance, recovering
+    )
     return DayView(today, means, baseline, spread, recovering, onset, worsening)

@@ -1,8 +1,8 @@
 """What training and forecasts need, read back from OMOP tables of any origin: diaries, profiles, and what was refused.
 
 From Soom's own export the diary comes back as it was. From elsewhere come peak flow (in a unit that is told), attacks
-as emergency visits and admissions with an exacerbation, steroid courses of three days or more, height and ages; what is
-not there stays "not recorded".
+as emergency visits and admissions with an exacerbation, steroid courses of three days or more, height, ages, and
+eosinophils and FeNO in a unit that is told; what is not there stays "not recorded".
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,11 @@ LEAST_STEROID_DAYS = 3
 DAYS_PER_YEAR = 365.25
 # By UCUM text, as source_value carries it; a concept id of a unit is looked up in the mapping.
 LITRES_PER_MIN = {"L/min": 1.0, "l/min": 1.0, "L/s": 60.0, "l/s": 60.0}
+# Laboratories count in cells per microlitre or in thousands of them; another unit, or none, is not read.
+EOSINOPHIL_UNITS = {
+    "{cells}/uL": 1.0, "cells/uL": 1.0, "/uL": 1.0, "10*3/uL": 1e3, "10*9/L": 1e3, "10^3/uL": 1e3, "10^9/L": 1e3,
+}  # fmt: skip
+FENO_UNITS = {"[ppb]": 1.0, "ppb": 1.0}
 STEROIDS = ("prednisolone", "prednisone")
 DIARY_OBSERVATIONS = tuple(name for name in DIARY_RANGES if not name.endswith("litres_per_min"))
 
@@ -123,21 +128,23 @@ def _days(source: OmopSource, refused: list[Refused]) -> None:
     )
 
 
+def _factor(unit: str, by_text: dict[str, float]) -> str:
+    """SQL: what turns a measured value into `unit`; NULL where the unit is not told or not known."""
+    texts = " ".join(f"WHEN unit_source_value = '{text}' THEN {factor}" for text, factor in by_text.items())
+    number = concept("unit", unit).concept_id
+    return f"(CASE {f'WHEN unit_concept_id = {number} THEN 1' if number else ''} {texts} END)"
+
+
 def _peak_flow(source: OmopSource, refused: list[Refused]) -> None:
     """Temporary table `peak_flow_day`. A reading without a time counts as the morning's; without a unit as none."""
-    units: list[tuple[str | None, str | None, float]] = [(str(concept("unit", "litres_per_min").concept_id), None, 1.0)]
-    units += [(None, text, factor) for text, factor in LITRES_PER_MIN.items()]
-    factor = " ".join(
-        f"WHEN unit_concept_id = {number} THEN {value}" if number else f"WHEN unit_source_value = '{text}' THEN {value}"
-        for number, text, value in units
-    )
+    factor = _factor("litres_per_min", LITRES_PER_MIN)
     low, high = DIARY_RANGES["morning_litres_per_min"]
     source.connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE reading AS
         SELECT patient, measurement_date - DATE '1970-01-01' AS day,
             date_part('hour', measurement_datetime) >= 12 AS evening,
-            value_as_number * (CASE {factor} END) AS litres_per_min, value_as_number IS NULL AS empty
+            value_as_number * {factor} AS litres_per_min, value_as_number IS NULL AS empty
         FROM measurement JOIN reading_person USING (person_id)
         WHERE measurement_concept_id IN ({_ids("measurement", "peak_flow")})
         """
@@ -202,18 +209,23 @@ def _profiles(
     columns["personal_best_litres_per_min"] = _latest(source, n, "measurement", "personal_best")
     columns["treatment_step"] = _latest(source, n, "observation", "treatment_step")
     columns["severe_attacks_last_year"] = _latest(source, n, "observation", "severe_attacks_last_year")
+    for name, key, unit, texts in (
+        ("eosinophils_per_microlitre", "blood_eosinophils", "cells_per_microlitre", EOSINOPHIL_UNITS),
+        ("feno_ppb", "feno", "ppb", FENO_UNITS),
+    ):
+        columns[name] = _latest(source, n, "measurement", key, _factor(unit, texts))
     site = source.columns("SELECT COALESCE(care_site_id, 0) AS site FROM person ORDER BY person_id")["site"]
     clipped = {name: np.clip(values.astype(np.float32), *PROFILE_RANGES[name]) for name, values in columns.items()}
     return Profiles.of(n, hospital=np.asarray(site, dtype=np.int64) - 1, **clipped)
 
 
-def _latest(source: OmopSource, patients: int, kind: str, key: str) -> NDArray[np.float64]:
-    """The last value of a concept, NaN where there is none."""
+def _latest(source: OmopSource, patients: int, kind: str, key: str, factor: str = "1") -> NDArray[np.float64]:
+    """The last value of a concept times `factor` (SQL; NULL leaves the row out), NaN where there is none."""
     found = source.columns(
         f"""
-        SELECT patient, arg_max(value_as_number, ({kind}_date, {kind}_id)) AS value
+        SELECT patient, arg_max(value_as_number * {factor}, ({kind}_date, {kind}_id)) AS value
         FROM {kind} JOIN reading_person USING (person_id)
-        WHERE value_as_number IS NOT NULL AND ({kind}_source_concept_id IN ({_ids(kind, key)})
+        WHERE value_as_number * {factor} IS NOT NULL AND ({kind}_source_concept_id IN ({_ids(kind, key)})
             OR ({kind}_concept_id IN ({_ids(kind, key)}) AND {kind}_concept_id <> 0)) GROUP BY patient
         """
     )

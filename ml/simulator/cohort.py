@@ -23,6 +23,10 @@ HISTORY_DAYS = 365
 PATIENTS_PER_CHUNK = 4096
 # Monday of the first full week of 2024: the diary starts in winter unless asked otherwise.
 START_ON = datetime.date(2024, 1, 8)
+# [A] An asthma clinic knows most patients' blood eosinophils and exhaled nitric oxide; one measurement strays from the
+# patient's own mean by these SDs of the natural logarithm, within the day and from week to week.
+EOSINOPHILS_KNOWN, EOSINOPHILS_SPREAD = 0.8, 0.3
+FENO_KNOWN, FENO_SPREAD = 0.6, 0.2
 Columns = TypeVar("Columns", Diaries, Profiles, People)
 
 
@@ -145,6 +149,10 @@ def _follow(
         people=people,
     )
     unknown = rng.random((3, n))
+    strays = rng.standard_normal((2, n))
+    measured = rng.random((2, n)) < np.array([[EOSINOPHILS_KNOWN], [FENO_KNOWN]])
+    eosinophils = np.round(people.eosinophils_per_microlitre * np.exp(EOSINOPHILS_SPREAD * strays[0]))
+    feno = np.round(people.feno_ppb * np.exp(FENO_SPREAD * strays[1]))
     profiles = Profiles.of(
         n,
         hospital=people.hospital.astype(np.int32),
@@ -154,6 +162,8 @@ def _follow(
         personal_best_litres_per_min=np.where(unknown[0] < 0.12, np.nan, np.round(best / 5) * 5),
         treatment_step=people.treatment_step,
         severe_attacks_last_year=np.where(unknown[1] < 0.08, np.nan, attacks),
+        eosinophils_per_microlitre=np.where(measured[0], np.clip(eosinophils, 1, 20_000), np.nan),
+        feno_ppb=np.where(measured[1], np.clip(feno, 1, 400), np.nan),
     )
     return SimulatedCohort(notebook.diaries(first_patient), profiles, truth)
 

@@ -1,20 +1,39 @@
 import numpy as np
 
-from ml.features.worsening import RELIEVER, SYMPTOMS, WorseningState, WorseningView, advance_worsening, share_of_days
+from ml.features.worsening import (
+    RELIEVER,
+    SYMPTOMS,
+    WorseningState,
+    WorseningView,
+    advance_worsening,
+    days_each,
+    expected_ahead,
+    share_of_days,
+    starts_a_day,
+)
 
 CALM = (np.log(400.0), np.log(410.0), 0.0, 0.0)
 WORSE = (np.log(340.0), np.log(350.0), 2.0, np.log1p(4.0))
 
 
 def lived(
-    days: list[tuple[float, ...]], waking: float = 0.0, recovering: bool = False, state: WorseningState | None = None
+    days: list[tuple[float, ...]],
+    waking: float = 0.0,
+    recovering: bool = False,
+    state: WorseningState | None = None,
+    infected: float = 0.0,
 ) -> tuple[WorseningState, WorseningView]:
     """A patient's state after days of (ln morning, ln evening, symptoms, ln(1 + puffs))."""
     state = state or WorseningState.empty(1)
     for day in days:
         readings = np.array(day, dtype=float)[:, None]
         view = advance_worsening(
-            state, readings, np.array([waking]), np.array([np.nan]), np.array([recovering], dtype=np.bool_)
+            state,
+            readings,
+            np.array([waking]),
+            np.array([np.nan]),
+            np.array([infected]),
+            np.array([recovering], dtype=np.bool_),
         )
     return state, view
 
@@ -72,3 +91,39 @@ def test_who_has_worsenings_more_often_has_the_larger_share_and_a_short_diary_cl
     assert share_of_days(rare)[0] < 0.03
     assert 0.15 < share_of_days(often)[0] < 0.4
     assert share_of_days(short)[0] < 0.1
+
+
+def test_a_worsening_that_lets_go_is_fading_before_it_is_over() -> None:
+    growing, _ = lived([*calm_weeks(60), *[WORSE] * 3])
+    assert growing.fading[0] < 0.1
+    fading, _ = lived([(np.log(385.0), np.log(395.0), 0.0, 0.0)], state=growing)
+    assert fading.chance[0] < 0.6
+    over, _ = lived([CALM] * 2, state=fading)
+    assert over.chance[0] + over.fading[0] < 0.1
+
+
+def test_an_infection_alone_is_not_a_worsening_but_makes_one_likelier_where_nothing_is_written() -> None:
+    coughing = (CALM[0], CALM[1], 1.0, 0.0)
+    _, unaware = lived([*calm_weeks(60), coughing])
+    _, aware = lived([coughing], infected=1.0, state=lived(calm_weeks(60))[0])
+    assert aware.evidence[0] < unaware.evidence[0] - 0.3
+    unwritten = (np.nan,) * 4
+    well, _ = lived([unwritten], waking=np.nan, state=lived(calm_weeks(60))[0])
+    ill, _ = lived([unwritten], waking=np.nan, infected=1.0, state=lived(calm_weeks(60))[0])
+    assert ill.chance[0] > 2.5 * well.chance[0]
+
+
+def test_long_worsenings_are_told_from_frequent_ones() -> None:
+    long, _ = lived([day for part in range(4) for day in [*calm_weeks(24, seed=part), *[WORSE] * 6]])
+    frequent, _ = lived([day for part in range(12) for day in [*calm_weeks(8, seed=part), *[WORSE] * 2]])
+    assert starts_a_day(frequent)[0] > 1.3 * starts_a_day(long)[0]
+    assert days_each(long)[0] > 1.2 * days_each(frequent)[0]
+
+
+def test_worsenings_ahead_count_the_one_under_way_and_the_days_of_infection_left() -> None:
+    calm, _ = lived(calm_weeks(60))
+    before = expected_ahead(calm, np.zeros(1))[0]
+    infected = expected_ahead(calm, np.full(1, 5.0))[0]
+    assert infected > 2.0 * before
+    worse, _ = lived([WORSE], state=calm)
+    assert expected_ahead(worse, np.zeros(1))[0] > 0.9

@@ -1,11 +1,14 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import pytest
 from sqlmodel import Session
 
+from backend.measurements.rules import LIMITS, MeasurementKind
+from backend.measurements.tables import Measurement
 from backend.medication.tables import InhalerRole
 from backend.patients import service as patients
 from backend.patients.tables import Patient, Sex
@@ -15,6 +18,7 @@ from backend.risk.forecaster import (
     PatientDay,
     RiskForecaster,
     load_forecaster,
+    profiles_of,
     read_diaries,
 )
 from tests.factories import clinic, entries
@@ -148,6 +152,33 @@ def test_attacks_and_diary_of_one_day_are_one_row_and_deleted_entries_are_none(
     assert column(columns, "systemic_steroids") == [1]
     assert column(columns, "emergency_visit") == [1]
     assert column(columns, "hospital_admission") == [None]
+
+
+def measured(
+    session: Session, patient: Patient, kind: MeasurementKind, value: float, on: date, *, by: UUID
+) -> Measurement:
+    unit = LIMITS[kind].unit
+    row = Measurement(
+        patient_id=patient.id, kind=kind.value, value=value, unit=unit, measured_on=on, entered_at=NOW, entered_by=by
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def test_the_latest_biomarkers_that_stand_are_in_the_profile(session: Session, patient: Patient) -> None:
+    unmeasured = clinic.patient(session, clinic.hospital(session), now=NOW)
+    doctor = clinic.clinician(session, clinic.hospital(session), now=NOW).id
+    eosinophils, feno = MeasurementKind.BLOOD_EOSINOPHILS, MeasurementKind.FENO
+    measured(session, patient, eosinophils, 410, date(2026, 9, 1), by=doctor)
+    measured(session, patient, eosinophils, 180, date(2025, 9, 1), by=doctor)
+    mistake = measured(session, patient, feno, 300, date(2026, 10, 2), by=doctor)
+    mistake.withdrawn_at, mistake.withdrawn_by = NOW, doctor
+    measured(session, patient, feno, 38, date(2026, 10, 1), by=doctor)
+    ids = [unmeasured.id, patient.id]
+    profiles = profiles_of(read_diaries(session, ids), [PatientDay(one, TODAY) for one in ids], {})
+    np.testing.assert_array_equal(profiles.eosinophils_per_microlitre, [np.nan, 410])
+    np.testing.assert_array_equal(profiles.feno_ppb, [np.nan, 38])
 
 
 def test_every_patient_keeps_the_own_rows(session: Session, patient: Patient) -> None:

@@ -83,6 +83,25 @@ def test_a_peak_flow_without_a_unit_or_with_an_impossible_value_is_refused_and_c
     }
 
 
+def test_biomarkers_come_in_the_units_that_are_told_and_the_latest_counts() -> None:
+    eosinophils = concept("measurement", "blood_eosinophils").concept_id
+    thousands = {"measurement_concept_id": eosinophils, "value_as_number": 0.41, "unit_source_value": "10*3/uL"}
+    older = {"measurement_concept_id": eosinophils, "value_as_number": 150.0, "unit_concept_id": 8784}
+    unitless = {"measurement_concept_id": eosinophils, "value_as_number": 3.0}
+    dated = [
+        row | {"measurement_date": DAY + datetime.timedelta(days=day)}
+        for day, row in enumerate((older, thousands, unitless))
+    ]
+    feno = {
+        "measurement_source_concept_id": concept("measurement", "feno").source_concept_id,
+        "value_as_number": 38.0,
+        "unit_source_value": "[ppb]",
+    }
+    profiles = read(measurement=rows("measurement", *dated, feno)).profiles
+    np.testing.assert_allclose(profiles.eosinophils_per_microlitre, [410])
+    np.testing.assert_allclose(profiles.feno_ppb, [38])
+
+
 def test_an_emergency_visit_counts_only_with_an_exacerbation_during_it() -> None:
     visits = rows(
         "visit_occurrence",
