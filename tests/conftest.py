@@ -79,18 +79,25 @@ def settings(template_database: str, tmp_path: Path) -> Settings:
     return Settings(database_url=template_database, demo=True, data_folder=tmp_path)
 
 
+@pytest.fixture(scope="session")
+def built_app(template_database: str) -> FastAPI:
+    """Built once: an application makes its routes at its first request, which takes longer than most tests."""
+    from backend.app import build_app
+    from backend.core.settings import Settings
+
+    return build_app(Settings(database_url=template_database, demo=True))
+
+
 @pytest.fixture
-def app(settings: Settings, session: Session, clock: SettableClock) -> FastAPI:
-    """The application, its requests inside the test's own transaction."""
+def app(built_app: FastAPI, settings: Settings, session: Session, clock: SettableClock) -> FastAPI:
+    """The application with the test's own settings and clock, its requests inside the test's own transaction."""
     from sqlmodel import Session
 
-    from backend.app import build_app
-
-    app = build_app(settings, clock=clock)
-    app.state.new_session = lambda: Session(
+    built_app.state.settings, built_app.state.clock = settings, clock
+    built_app.state.new_session = lambda: Session(
         session.connection(), join_transaction_mode="create_savepoint", expire_on_commit=False
     )
-    return app
+    return built_app
 
 
 @pytest.fixture

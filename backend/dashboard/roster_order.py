@@ -1,6 +1,7 @@
 """Who comes first on the roster, and which filter shows whom: one pass over all of a clinician's patients."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CTE, Boolean, Column, Float, Integer, Text, Uuid, func, text, true
@@ -57,7 +58,7 @@ FROM (
 """  # noqa: S608 (ranks, and SQL of our own)
 
 _ORDER = ("urgency", "alert_rank", "zone_rank", "risk_rank", "minus_chance", "display_name", "patient_id")
-_COLUMNS: tuple[Column[object], ...] = (
+_COLUMNS: tuple[Column[Any], ...] = (
     Column("patient_id", Uuid),
     Column("display_name", Text),
     *(Column(name, Integer) for name in _ORDER[:4]),

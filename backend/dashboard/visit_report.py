@@ -62,7 +62,14 @@ def visit_report(session: Session, patient: Patient, *, now: datetime, language:
 
 def as_pdf(report: VisitReport, language: str) -> bytes:
     """One page. Raises TypefaceMissing where the assets were not put in place."""
-    return _Page(report, words(language)).drawn()
+    return bytes(laid_out(report, language).output())
+
+
+def laid_out(report: VisitReport, language: str) -> FPDF:
+    """The page before it becomes a file: to cut its typefaces down to the letters used takes most of the time."""
+    page = _Page(report, words(language))
+    page.draw()
+    return page
 
 
 class _Page(FPDF):
@@ -82,13 +89,12 @@ class _Page(FPDF):
             self.add_font("Pretendard", style, path)
         self.add_page()
 
-    def drawn(self) -> bytes:
+    def draw(self) -> None:
         self._head()
         self._two_columns(self._plan, self._forecast)
         self._charts()
         self._two_columns(self._control, self._treatment)
         self._foot()
-        return bytes(self.output())
 
     def _head(self) -> None:
         patient, t = self.report.patient, self.say
@@ -196,6 +202,8 @@ class _Page(FPDF):
             self._text(f"{inhaler.name}: {self.words.regimen(inhaler)}", 9, width=width)
         if not patient.inhalers:
             self._text(t("inhalers.none"), 9, SOFT, width=width)
+        for add_on in picture.regimen.add_ons if picture is not None else []:
+            self._text(t(f"tr.add_on.{add_on.value}"), 9, width=width)
         if picture is not None:
             followed = picture.adherence
             if followed.fraction_taken is None:
