@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from sqlmodel import Session, col, select
 
 from backend.reminders.tables import ReminderOccurrence
+from mobile_app.data.ledger import KeptOccurrence
 from tests.factories.reminder_lives import Life
 
 RANG = ("fired", "shown", "acted")
@@ -71,7 +72,7 @@ def _judge_life(verdicts: Verdicts, life: Life, server: dict[str, ReminderOccurr
         if len(own) > 1:
             verdicts.doubled.append(f"{who}: {[(str(s.at), s.by) for s in own]}")
         if row is None:
-            if kept is None or kept.state != "cancelled" or sightings:
+            if kept is None or sightings or not (kept.state == "cancelled" or _withdrawn(life, kept)):
                 verdicts.unaccounted.append(f"{who}: the server knows nothing, the phone {kept and kept.state}")
             continue
         verdicts.ends[row.state] += 1
@@ -86,6 +87,14 @@ def _judge_life(verdicts: Verdicts, life: Life, server: dict[str, ReminderOccurr
             verdicts.pushes += 1
             verdicts.pushes_in_time += row.pushed_at - row.due_at <= IN_TIME
         _compare(verdicts, who, life, row, None if kept is None else kept.state, bool(own), resident.acted.get(one))
+
+
+def _withdrawn(life: Life, kept: KeptOccurrence) -> bool:
+    """Armed by a phone that was lost before it was due, and not asked for by the plan signed until then."""
+    if life.gone_at is None or kept.due_at <= life.gone_at:
+        return False
+    in_force = [epoch for epoch in life.epochs if epoch.since <= kept.local_date][-1]
+    return kept.key not in in_force.keys
 
 
 def _compare(
