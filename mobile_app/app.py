@@ -67,6 +67,8 @@ from mobile_app.state.when import When
 from mobile_app.widgets import breath_mark, chart, field, press, qr_code, surface, text, zone_mark  # noqa: F401
 from mobile_app.widgets.surface import Page
 
+_LAYOUT_PASSES = 60
+
 
 class SoomApp(MDApp):
     """Soom on one device. ``folder`` holds everything it keeps."""
@@ -233,6 +235,8 @@ class SoomApp(MDApp):
     def build(self) -> Any:
         """The root: an empty place that the frame fills, so that a new look or language can replace it."""
         theme.register_typeface()
+        # A frame lays widths out from the window down and then heights from the words up, a level at a time.
+        KivyClock.max_iteration = _LAYOUT_PASSES
         self.wording.language = self._phone.setting("language", self.wording.language)
         self.place = FloatLayout()
         self._wear_look()

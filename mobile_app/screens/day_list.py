@@ -3,6 +3,7 @@
 from typing import Any
 
 from kivy.clock import Clock
+from kivy.core.window import Window
 from kivy.graphics import Color, Line, Rectangle, RoundedRectangle
 from kivy.metrics import dp
 from kivy.properties import ObjectProperty, StringProperty
@@ -19,11 +20,26 @@ from mobile_app.theme import look
 from mobile_app.widgets import load_rules
 from mobile_app.widgets.press import Pressable, PushButton
 from mobile_app.widgets.surface import Card, Notice, Page
-from mobile_app.widgets.text import Words, written
+from mobile_app.widgets.text import Words, lines_of, written
 from mobile_app.widgets.zone_mark import SIGN, draw_shape
 
 # How far from the end of the list older days are fetched, as a share of what is loaded.
 _FETCH_BELOW = 0.25
+_WORDS_FROM_DP = 58
+_PADDING_DP = 16
+_MOST_DETAIL_LINES = 3
+# From this text size on the time would leave too little room beside it.
+_TIME_ABOVE_FROM = 1.4
+
+
+def _time_is_above() -> bool:
+    return look.text_scale >= _TIME_ABOVE_FROM
+
+
+def _room_for_words(width: float) -> float:
+    """How wide an entry's words may be in a line of the list."""
+    beside = 0.0 if _time_is_above() else written("00:00", "small").width + dp(10)
+    return float(width - dp(_WORDS_FROM_DP) - dp(4) - beside)
 
 
 class DayHeading(RecycleDataViewBehavior, BoxLayout):
@@ -71,24 +87,27 @@ class EntryLine(RecycleDataViewBehavior, Pressable, Widget):
                 self._write(md_icons[SIGN[self.zone]], "icon", f"on_{self.zone}", self.x + dp(25), middle, side=dp(15))
             else:
                 self._write(md_icons[self.icon or "circle-medium"], "icon", "primary", self.x + dp(25), middle)
-            time = written(self.time, "small", 0.0)
-            right = self.x + self.width - dp(4)
-            self._put(time, "soft", right - time.width, middle - time.height / 2)
-            self._words(right - time.width - dp(10), middle)
+            self._words(middle)
 
-    def _words(self, right: float, middle: float) -> None:
-        left = self.x + dp(58)
-        title = written(self.text, "strong", right - left)
-        if not self.detail:
-            self._put(title, "ink", left, middle - title.height / 2)
-            return
-        detail = written(self.detail, "small", right - left, 2)
-        base = middle - (title.height + detail.height) / 2
-        self._put(detail, "on_red_soft" if self.status == "refused" else "soft", left, base)
-        self._put(title, "ink", left, base + detail.height)
+    def _words(self, middle: float) -> None:
+        """Time, title and detail one above the other; at ordinary text the time stands at the right instead."""
+        left, room = self.x + dp(_WORDS_FROM_DP), _room_for_words(self.width)
+        time, title = written(self.time, "small"), written(self.text, "strong", room)
+        parts = [(title, "ink")]
+        if self.detail:
+            tone = "on_red_soft" if self.status == "refused" else "soft"
+            parts.insert(0, (written(self.detail, "small", room, _MOST_DETAIL_LINES), tone))
+        if _time_is_above():
+            parts.append((time, "soft"))
+        else:
+            self._put(time, "soft", self.right - dp(4) - time.width, middle - time.height / 2)
+        base = middle - sum(texture.height for texture, _ in parts) / 2
+        for texture, tone in parts:
+            self._put(texture, tone, left, base)
+            base += texture.height
 
     def _write(self, words: str, role: str, tone: str, x: float, y: float, side: float = 0.0) -> None:
-        texture = written(words, role, 0.0)
+        texture = written(words, role)
         width, height = (side, side) if side else texture.size
         Color(*look.colour(tone))
         Rectangle(texture=texture, pos=(x - width / 2, y - height / 2), size=(width, height))
@@ -135,6 +154,8 @@ class DayListScreen(Page):
         if line.entry is None:
             return {"viewclass": "DayHeading", "text": line.text, "height": look.size("label") * 1.2 + dp(30)}
         entry = line.entry
+        room = _room_for_words(Window.width - dp(2 * _PADDING_DP))
+        details = len(lines_of(line.detail, "small", room, _MOST_DETAIL_LINES)) if line.detail else 0
         return {
             "viewclass": "EntryLine",
             "text": line.text,
@@ -144,7 +165,7 @@ class DayListScreen(Page):
             "zone": line.zone,
             "status": line.status,
             "open": lambda: self.frame.go("entry", entry=entry),
-            "height": look.size("strong") * 1.3 + (look.size("small") * 2.6 if line.detail else 0) + dp(22),
+            "height": look.size("strong") * 1.3 + look.size("small") * 1.3 * (details + _time_is_above()) + dp(22),
         }
 
     def _scrolled(self, _: object, scroll_y: float) -> None:

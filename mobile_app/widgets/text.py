@@ -26,6 +26,12 @@ def _width_of(word: str, font_name: str, font_size: float) -> float:
     return float(TextMeasure(font_name=font_name, font_size=font_size).get_extents(word)[0])
 
 
+def _shrunk(widest: float, room: float) -> float:
+    """How much smaller something is written that would be wider than its room."""
+    steps = int(0.98 * room / widest / _SHRINK_STEP) if widest > room else round(1 / _SHRINK_STEP)
+    return max(_SMALLEST_SHRINK, steps * _SHRINK_STEP)
+
+
 class Words(Label):
     """Text in a role of the type scale. It wraps to its width and is as high as its lines."""
 
@@ -68,8 +74,7 @@ class Words(Label):
         # Most words are short enough by any measure; only the others are measured.
         doubtful = [word for word in words if len(word) * full_size > room]
         widest = max((_width_of(word, self.font_name, full_size) for word in doubtful), default=0.0)
-        steps = int(0.98 * room / widest / _SHRINK_STEP) if widest > room else round(1 / _SHRINK_STEP)
-        self.shrink = max(_SMALLEST_SHRINK, steps * _SHRINK_STEP)
+        self.shrink = _shrunk(widest, room)
 
     def wanted_width(self, texture_width: float) -> float:
         """The width of a text that hugs its words."""
@@ -102,21 +107,48 @@ class Symbol(Label):
         return md_icons[icon] if icon else ""
 
 
-@lru_cache(maxsize=128)
-def written(words: str, role: str, width: float, max_lines: int = 1) -> Any:
-    """A texture of words in a role, white, cut with … at the width and lines; kept, since lists repeat themselves.
+def lines_of(words: str, role: str, width: float, max_lines: int) -> tuple[str, ...]:
+    """The words as lines that are no wider than the width; what is more than max_lines is cut with …"""
+    return _lines(words, look.font(role), look.size(role), width, max_lines)
 
-    Uploading a new texture makes the GPU finish what it has begun, and a list that scrolls shows many texts at once.
+
+@lru_cache(maxsize=1024)
+def _lines(words: str, font_name: str, font_size: float, width: float, max_lines: int) -> tuple[str, ...]:
+    lines = [""]
+    for word in words.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and _width_of(longer, font_name, font_size) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    if len(lines) > max_lines:
+        last = lines[max_lines - 1]
+        while last and _width_of(f"{last}…", font_name, font_size) > width:
+            last = last[:-1]
+        lines[max_lines - 1 :] = [f"{last}…"]
+    return tuple(lines)
+
+
+def written(words: str, role: str, width: float = 0.0, max_lines: int = 1) -> Any:
+    """A texture of words in a role, white; kept, since lists repeat themselves. ``width`` 0: as wide as the words.
+
+    One line is written smaller rather than cut; several are wrapped. Uploading a new texture makes the GPU finish what
+    it has begun, and a list that scrolls shows many texts at once.
     """
-    label = TextMeasure(
-        text=words,
-        font_name="Icons" if role == "icon" else look.font(role),
-        font_size=look.size("headline" if role == "icon" else role),
-        text_size=(width, None) if max_lines > 1 else (None, None),
-        max_lines=max_lines,
-        shorten=max_lines == 1,
-        line_height=1.0 if role == "icon" else look.line_height(role),
-    )
+    if role == "icon":
+        return _texture(words, "Icons", look.size("headline"), 1.0)
+    font_name, font_size = look.font(role), look.size(role)
+    if max_lines > 1:
+        words = "\n".join(lines_of(words, role, width, max_lines))
+    elif width:
+        font_size *= _shrunk(_width_of(words, font_name, font_size), width)
+    return _texture(words, font_name, font_size, look.line_height(role))
+
+
+# By the size itself and not by the role: when the person chooses larger text, nothing is left of the smaller one.
+@lru_cache(maxsize=128)
+def _texture(words: str, font_name: str, font_size: float, line_height: float) -> Any:
+    label = TextMeasure(text=words, font_name=font_name, font_size=font_size, line_height=line_height)
     label.refresh()
     return label.texture
 

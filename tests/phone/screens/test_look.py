@@ -1,6 +1,7 @@
 import pytest
 
 from mobile_app.theme import DARK, LIGHT, TYPE, Colour, Palette, look
+from mobile_app.widgets.text import lines_of, written
 from tests.phone.screens.conftest import Start
 
 # WCAG 2.2, 1.4.3 and 1.4.11.
@@ -51,3 +52,23 @@ def test_body_text_doubles_at_200_percent(start: Start) -> None:
     for role in ("body", "strong", "label", "small"):
         assert look.size(role) == pytest.approx(2 * before[role])
     assert all(look.size(role) > before[role] for role in TYPE)
+
+
+def test_a_line_of_the_diary_grows_with_the_text_size(start: Start) -> None:
+    start(text_scale=1.0)
+    small = written("430 L/min", "strong", 200.0).height
+    start(text_scale=2.0)
+    assert written("430 L/min", "strong", 200.0).height == pytest.approx(2 * small, rel=0.1)
+
+
+def test_a_line_of_the_diary_never_runs_into_its_neighbours(start: Start) -> None:
+    start(text_scale=2.0)
+    assert written("Weather change", "strong", 150.0).width <= 150
+    words = "steroid tablets · emergency room · hospital stay · waiting"
+    lines = lines_of(words, "small", 226.0, 3)
+    assert len(lines) == 3
+    assert lines[-1].endswith("…")
+    detail = written(words, "small", 226.0, 3)
+    assert detail.width <= 226
+    assert detail.height == pytest.approx(3 * written("waiting", "small").height, abs=2)
+    assert lines_of("waiting", "small", 226.0, 3) == ("waiting",)
