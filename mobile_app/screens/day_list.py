@@ -28,6 +28,8 @@ _FETCH_BELOW = 0.25
 _WORDS_FROM_DP = 58
 _PADDING_DP = 16
 _MOST_DETAIL_LINES = 3
+# What a line of words takes, as a multiple of its size.
+LINE = 1.36
 # From this text size on the time would leave too little room beside it.
 _TIME_ABOVE_FROM = 1.4
 
@@ -165,7 +167,7 @@ class DayListScreen(Page):
             "zone": line.zone,
             "status": line.status,
             "open": lambda: self.frame.go("entry", entry=entry),
-            "height": look.size("strong") * 1.3 + look.size("small") * 1.3 * (details + _time_is_above()) + dp(22),
+            "height": LINE * (look.size("strong") + look.size("small") * (details + _time_is_above())) + dp(20),
         }
 
     def _scrolled(self, _: object, scroll_y: float) -> None:

@@ -17,7 +17,7 @@ _MARKUP = re.compile(r"\[font=Icons\].*?\[/font\]|\[/?[a-z]+[^\]]*\]")
 _LEAST_ROOM = 20
 _SMALLEST_SHRINK = 0.5
 # In steps, since every size of a font takes most of a megabyte and Kivy keeps up to 64 of them.
-_SHRINK_STEP = 0.05
+_SHRINK_STEP = 0.025
 _LAYOUT_TRIGGERS = ("_trigger_layout", "_trigger_update_from_scroll")
 
 
