@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from backend.clinical.biologics import Biomarkers
 from backend.clinical.control import ControlClass
 from backend.clinical.guideline import edition
 from backend.clinical.ladder import rungs
-from backend.clinical.medicines import Prescription, Regimen, Use, catalogue
+from backend.clinical.medicines import AddOn, Prescription, Regimen, Use, catalogue
 from backend.clinical.predicted_peak_flow import Equation, Sex, predicted_peak_flow, reference_entries
 from backend.clinical.regimen_checks import is_legal
 from backend.clinical.treatment_steps import PatientState, legal_adjustments
@@ -115,10 +116,12 @@ def _unsafe_adjustments() -> Figure:
             control=chance.choice(list(ControlClass)),
             well_controlled_days=chance.choice([None, 30, 90, 200]),
             severe_attacks_last_year=chance.choice([None, 0, 0, 1, 2]),
+            biomarkers=Biomarkers(chance.choice([None, 80, 200, 600]), chance.choice([None, 20, 300, 900])),
         )
         regimen = chance.choice(rungs(age)).regimen
         if chance.random() < 0.5:
             regimen = Regimen(tuple(_random_prescription(chance, products) for _ in range(chance.randint(1, 3))))
+        regimen = Regimen(regimen.prescriptions, frozenset(chance.sample(list(AddOn), chance.choice([0, 0, 1, 2]))))
         for adjustment in legal_adjustments(regimen, state).adjustments:
             if adjustment.regimen is not None:
                 offered += 1
