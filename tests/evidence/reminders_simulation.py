@@ -48,6 +48,8 @@ def figures() -> Iterator[Figure]:
     with ProcessPoolExecutor(TOWNS, mp_context=get_context("spawn")) as pool:
         found = sum(pool.map(_town, range(TOWNS)), Verdicts())
     minutes = (time.perf_counter() - started) / 60
+    for fault, times in sorted(found.befell.items()):
+        yield figure(f"reminders.befell_{fault}", times, "times")
     yield figure("reminders.occurrences", found.occurrences, "reminders")
     for end in ("acted", "shown", "fired", "pushed", "missed"):
         yield figure(f"reminders.ended_{end}", found.ends[end], "reminders")

@@ -52,9 +52,10 @@ class Epoch:
 
 @dataclass
 class Life:
-    """What the referee may know: when what was asked for, and what befell the phone."""
+    """What the referee may know: when what was asked for, and what befell the phone. `home`: the zone it lives in."""
 
     resident: Resident
+    home: str
     epochs: list[Epoch] = field(default_factory=list)
     paused: list[tuple[date, date]] = field(default_factory=list)
     fates: list[str] = field(default_factory=list)
@@ -79,8 +80,9 @@ class Lives:
 
     def _settle(self, session: Session, random: Random) -> None:
         world = self.world
-        resident = world.move_in(session, random.choice(ZONES), random)
-        life = Life(resident)
+        home = random.choice(ZONES)
+        resident = world.move_in(session, home, random)
+        life = Life(resident, home)
         self.lives.append(life)
         self._sign(session, life, 1, random.choice(TIMES))
         resident.answers = partial(self._answer, random.choice((0.05, 0.4, 0.8)))

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
@@ -27,6 +28,7 @@ class Verdicts:
     untrue: list[str] = field(default_factory=list)
     pushes: int = 0
     pushes_in_time: int = 0
+    befell: Counter[str] = field(default_factory=Counter)
 
     def __add__(self, other: "Verdicts") -> "Verdicts":
         return Verdicts(
@@ -37,6 +39,7 @@ class Verdicts:
             self.untrue + other.untrue,
             self.pushes + other.pushes,
             self.pushes_in_time + other.pushes_in_time,
+            self.befell + other.befell,
         )
 
     @property
@@ -49,6 +52,7 @@ def judge(session: Session, lives: Sequence[Life], *, since: datetime, until: da
     first, last = since.date() + timedelta(days=2), until.date() - timedelta(days=2)
     verdicts = Verdicts()
     for life in lives:
+        verdicts.befell.update([*life.fates, *_change_of_clock(life, since, until)])
         rows = session.exec(
             select(ReminderOccurrence).where(
                 ReminderOccurrence.patient_id == life.resident.patient_id,
@@ -87,6 +91,14 @@ def _judge_life(verdicts: Verdicts, life: Life, server: dict[str, ReminderOccurr
             verdicts.pushes += 1
             verdicts.pushes_in_time += row.pushed_at - row.due_at <= IN_TIME
         _compare(verdicts, who, life, row, None if kept is None else kept.state, bool(own), resident.acted.get(one))
+
+
+def _change_of_clock(life: Life, since: datetime, until: datetime) -> list[str]:
+    """Whether clocks at home went forward or back."""
+    before, after = (instant.astimezone(ZoneInfo(life.home)).utcoffset() for instant in (since, until))
+    if before is None or after is None or before == after:
+        return []
+    return ["clocks_forward" if after > before else "clocks_back"]
 
 
 def _withdrawn(life: Life, kept: KeptOccurrence) -> bool:
