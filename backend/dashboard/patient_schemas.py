@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from backend.clinical.medicines import AddOn
 from backend.clinical.peak_flow import Zone
 from backend.dashboard.examples import example
 from backend.dashboard.roster_schemas import PlanLines
@@ -106,6 +107,7 @@ class PlanOut(PlanLines):
     personal_best_basis: str
     meter: str
     instructions: dict[str, Any]
+    add_ons: list[AddOn]
     review_on: date | None
     read_on_phone_at: datetime | None
 

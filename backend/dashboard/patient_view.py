@@ -217,7 +217,10 @@ def plan_in_force(session: Session, patient_id: UUID) -> PlanOut | None:
         )
     ).one()
     return PlanOut(
-        **plan.model_dump(exclude={"patient_id", "signed_by", "change"}), signed_by=signed_by, read_on_phone_at=read_at
+        **plan.model_dump(exclude={"patient_id", "signed_by", "change", "regimen"}),
+        add_ons=[] if plan.regimen is None else plan.regimen["add_ons"],
+        signed_by=signed_by,
+        read_on_phone_at=read_at,
     )
 
 

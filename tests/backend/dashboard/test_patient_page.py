@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
 from backend.accounts.tables import EnrolmentCode
+from backend.clinical.medicines import AddOn, Regimen
 from backend.core.audit import AuditEntry
 from backend.patients.tables import Patient
 from tests.backend.dashboard.conftest import Desk, counted_statements, signed_in
@@ -47,6 +48,16 @@ def test_every_page_of_every_patient_can_be_read_in_every_language(full_desk: De
         assert f'<html lang="{language}">' in answer.text
         # What the policy would refuse: inline code and inline styles.
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", answer.text), path
+
+
+def test_the_kind_of_biologic_stands_beside_the_inhalers(desk: Desk, session: Session, clock: SettableClock) -> None:
+    patient = treatment.patient(session, desk.clinic.doctor, now=clock.now)
+    regimen = Regimen(treatment.MART_MEDIUM.prescriptions, frozenset({AddOn.ANTI_IL4R}))
+    treatment.sign(session, patient, desk.clinic.doctor, regimen, now=clock.now)
+    page = desk.page(f"/patients/{patient.id}").text
+    assert "Anti-IL4R (dupilumab)" in visible_text(page.split("<h2>Inhalers</h2>")[1].split("</section>")[0])
+    answer = desk.client.get(f"/v1/clinician/patients/{patient.id}").json()
+    assert answer["plan"]["add_ons"] == ["anti_il4r"]
 
 
 def test_a_patient_without_entries_gets_words_instead_of_numbers(full_desk: Desk) -> None:
