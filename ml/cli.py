@@ -119,6 +119,7 @@ def drift(
 ) -> None:
     """Print as JSON whether a model still fits: calibration by hospital, alarms against budget, shifted features."""
     from ml.evaluation.drift import drift_report
+    from ml.evaluation.report import as_json
     from ml.evaluation.study_data import study_data
     from ml.forecaster import SHIPPED_MODEL
     from ml.model import ModelRefused, load_model
@@ -128,7 +129,7 @@ def drift(
         report = drift_report(load_model(model or SHIPPED_MODEL), study_data(read_cohort_file(cohort_file)))
     except (CohortFileRefused, ModelRefused) as error:
         _stop(f"no report: {error}")
-    typer.echo(json.dumps(report, indent=1))
+    typer.echo(as_json(report))
 
 
 @app.command()
@@ -140,6 +141,7 @@ def challenge(
 ) -> None:
     """Print as JSON whether a challenger may take the champion's place."""
     from ml.evaluation.challenge import challenge as compare
+    from ml.evaluation.report import as_json
     from ml.evaluation.study_data import study_data
     from ml.forecaster import SHIPPED_MODEL
     from ml.model import ModelRefused, load_model
@@ -150,7 +152,7 @@ def challenge(
         found = compare(load_model(champion or SHIPPED_MODEL), load_model(challenger), data, seed)
     except (CohortFileRefused, ModelRefused) as error:
         _stop(f"not compared: {error}")
-    typer.echo(json.dumps(found, indent=1))
+    typer.echo(as_json(found))
 
 
 @registry_app.command()
@@ -168,36 +170,44 @@ def admit(root: RegistryRoot, folder: Annotated[Path, typer.Argument()], reason:
 @registry_app.command()
 def approve(root: RegistryRoot, name: str, reason: Annotated[str, typer.Option(prompt=True)]) -> None:
     """Make an admitted model the one that servers use."""
+    from ml.model import ModelRefused
     from ml.registry import NotInRegistry, Registry
 
     try:
         Registry(root).approve(name, by=getpass.getuser(), now=datetime.now(UTC), reason=reason)
-    except NotInRegistry as error:
+    except (ModelRefused, NotInRegistry) as error:
         _stop(str(error))
+    typer.echo(f"in use: {name}")
 
 
 @registry_app.command("roll-back")
 def roll_back(root: RegistryRoot, reason: Annotated[str, typer.Option(prompt=True)]) -> None:
-    """Return to the champion before this one."""
+    """Return to the champion before this one, in the end to the shipped model."""
+    from ml.model import ModelRefused
     from ml.registry import NotInRegistry, Registry
 
     try:
-        typer.echo(Registry(root).roll_back(by=getpass.getuser(), now=datetime.now(UTC), reason=reason))
-    except NotInRegistry as error:
+        earlier = Registry(root).roll_back(by=getpass.getuser(), now=datetime.now(UTC), reason=reason)
+    except (ModelRefused, NotInRegistry) as error:
         _stop(str(error))
+    typer.echo(f"in use again: {earlier or 'the shipped model'}")
 
 
 @registry_app.command("list")
 def list_models(root: RegistryRoot) -> None:
     """Print champion, challengers and ledger as JSON."""
+    from ml.model import ModelRefused
     from ml.registry import Registry
 
     registry = Registry(root)
-    content = {
-        "champion": registry.champion(),
-        "challengers": registry.challengers(),
-        "ledger": [asdict(entry) for entry in registry.ledger()],
-    }
+    try:
+        content = {
+            "champion": registry.champion(),
+            "challengers": registry.challengers(),
+            "ledger": [asdict(entry) for entry in registry.ledger()],
+        }
+    except ModelRefused as error:
+        _stop(str(error))
     typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
 
 

@@ -26,7 +26,7 @@ Action = Literal["admit", "approve", "roll_back"]
 
 
 class NotInRegistry(LookupError):
-    """The registry holds no such model, or none to roll back to."""
+    """The registry holds no such model, or none is approved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,16 @@ class Registry:
         self.root = root
 
     def ledger(self) -> Iterator[LedgerEntry]:
-        """All entries, oldest first."""
+        """All entries, oldest first. ModelRefused names a line that is none."""
         try:
             lines = (self.root / LEDGER).read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return
-        for line in lines:
-            yield LedgerEntry(**json.loads(line))
+        for number, line in enumerate(lines, 1):
+            try:
+                yield LedgerEntry(**json.loads(line))
+            except (ValueError, TypeError) as error:
+                raise ModelRefused(f"line {number} of {self.root / LEDGER} is not an entry of a registry") from error
 
     def admit(self, folder: Path, *, by: str, now: datetime, reason: str = "") -> str:
         """Try a model folder and take a copy in as a challenger; returns its name. ModelRefused when it is unusable."""
@@ -99,13 +102,14 @@ class Registry:
         """Make an admitted model the champion. NotInRegistry for an unknown name."""
         self._write(LedgerEntry(now.isoformat(), by, "approve", name, self._admitted_hash(name), reason))
 
-    def roll_back(self, *, by: str, now: datetime, reason: str) -> str:
-        """Return to the champion before this one and name it. NotInRegistry where there is none."""
+    def roll_back(self, *, by: str, now: datetime, reason: str) -> str | None:
+        """Return to the champion before this one and name it; None: to the shipped model. NotInRegistry where no model
+        is approved."""
         champions = self._champions()
-        if len(champions) < 2:
-            raise NotInRegistry("there is no earlier approved model to roll back to")
+        if not champions:
+            raise NotInRegistry("no model is approved, so there is none to roll back from")
         self._write(LedgerEntry(now.isoformat(), by, "roll_back", champions[-1], "", reason))
-        return champions[-2]
+        return champions[-2] if len(champions) > 1 else None
 
     def champion(self) -> str | None:
         """Name of the newest approved model that was not rolled back."""
@@ -173,12 +177,12 @@ class CurrentForecaster:
         return self._forecaster
 
     def _reload(self) -> None:
-        champion = self._registry.champion()
         self.problem = None
-        if champion is not None and champion == self._name:
-            return
         try:
+            champion = self._registry.champion()
+            if champion is not None and champion == self._name:
+                return
             self._forecaster = self._registry.load(champion) if champion else load(SHIPPED_MODEL)
             self._name = champion
-        except ModelRefused as error:
+        except (ModelRefused, NotInRegistry) as error:
             self.problem = str(error)

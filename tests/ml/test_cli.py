@@ -50,8 +50,9 @@ def test_refit_challenge_admit_approve_and_drift_from_the_command_line(cohort_fi
     assert run("registry", "admit", root, tmp_path / "refit") == (0, "clinic-2\n")
     assert run("registry", "approve", root, "clinic-2", "--reason", "better")[0] == 0
     assert json.loads(run("registry", "list", root)[1])["champion"] == "clinic-2"
-    code, output = run("registry", "roll-back", root, "--reason", "no")
-    assert (code, output) == (1, "there is no earlier approved model to roll back to\n")
+    roll_back = ("registry", "roll-back", root, "--reason", "no")
+    assert run(*roll_back) == (0, "in use again: the shipped model\n")
+    assert run(*roll_back) == (1, "no model is approved, so there is none to roll back from\n")
     code, output = run("drift", cohort_file, "--model", tmp_path / "refit")
     assert code == 0
     assert set(json.loads(output)) == {"hospitals", "alarms", "feature_shift", "attention"}

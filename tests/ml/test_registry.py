@@ -45,7 +45,10 @@ def test_an_approved_model_is_used_without_a_restart_and_can_be_rolled_back(mode
     assert registry.roll_back(by="eve", now=NOW, reason="too many alarms") == "test-1"
     assert current.get().model.model_version == "1"
     assert [entry.action for entry in registry.ledger()] == ["admit", "admit", "approve", "approve", "roll_back"]
-    with pytest.raises(NotInRegistry, match="no earlier approved model"):
+    # A first model that was a mistake must go as well.
+    assert registry.roll_back(by="eve", now=NOW, reason="worse than the shipped one") is None
+    assert current.get().model.model_id == "demonstration"
+    with pytest.raises(NotInRegistry, match="no model is approved"):
         registry.roll_back(by="eve", now=NOW, reason="again")
 
 
@@ -77,6 +80,21 @@ def test_a_model_changed_after_admission_is_not_loaded_and_the_last_good_one_sta
     assert current.get().model.model_version == "1"
     assert current.problem is not None
     assert "hash has changed" in current.problem
+
+
+@pytest.mark.parametrize("line", ['{"at": "2026', '{"weather": "fine"}', "[]"])
+def test_a_torn_ledger_keeps_the_last_good_model_and_is_named(model_folder: Path, tmp_path: Path, line: str) -> None:
+    registry = Registry(tmp_path / "registry")
+    registry.approve(registry.admit(model_folder, by="ada", now=NOW), by="ada", now=NOW, reason="first")
+    current = CurrentForecaster(registry)
+    in_use = current.get()
+    with (registry.root / "registry.jsonl").open("a", encoding="utf-8") as ledger:
+        ledger.write(line + "\n")
+    assert current.get() is in_use
+    assert current.problem is not None
+    assert "line 3 of" in current.problem
+    with pytest.raises(ModelRefused, match="line 3 of"):
+        registry.champion()
 
 
 def test_the_same_version_twice_and_a_name_that_is_a_path_are_refused(model_folder: Path, tmp_path: Path) -> None:
