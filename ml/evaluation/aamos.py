@@ -6,7 +6,6 @@ so the season is unknown and the ordinals made here have an arbitrary origin.
 
 import csv
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
@@ -14,7 +13,9 @@ from statistics import fmean, median
 import numpy as np
 
 from ml.contract import Diaries, Profiles
+from ml.evaluation.bootstrap import Interval, interval, patient_weights, ratio_replicates
 from ml.peak_flow import PeakFlowForecast
+from ml.personal import Float64
 from ml.training.fit import Cohort
 
 # The ordinal of day 0, any will do.
@@ -110,16 +111,26 @@ def _number(text: str) -> float:
     return float("nan") if text in ("", "NA") else float(text)
 
 
-def one_step_errors(sessions: list[Session]) -> Mapping[str, float]:
-    """Mean error of the next morning peak flow in percent of the patient's own median, after seven earlier mornings.
+@dataclass(frozen=True, slots=True)
+class OneStepErrors:
+    """Mean errors of the next morning peak flow in percent of the patient's own median, with intervals from drawing
+    patients again; `gain` is how much closer the forecast is than the mean of the seven mornings before."""
 
-    Keys: `forecast`, `moving_average` (of the seven before), `last`, and `readings`, how many were forecast.
-    """
+    forecast: Interval
+    moving_average: Interval
+    last: Interval
+    gain: Interval
+    readings: int
+
+
+def one_step_errors(sessions: list[Session], seed: int) -> OneStepErrors:
+    """Each morning after a patient's first seven is forecast from what came before it."""
     by_patient: dict[str, list[Session]] = defaultdict(list)
     for session in sessions:
         by_patient[session.patient].append(session)
-    errors: dict[str, list[float]] = {"forecast": [], "moving_average": [], "last": []}
-    for own in by_patient.values():
+    # Of each patient: mornings forecast, and the sums of the errors of forecast, moving average and last morning.
+    sums = np.zeros((len(by_patient), 4))
+    for number, own in enumerate(by_patient.values()):
         mornings = [session.litres_per_min for session in own if session.morning]
         state, earlier = PeakFlowForecast(), list[float]()
         for session in own:
@@ -128,8 +139,15 @@ def one_step_errors(sessions: list[Session]) -> Mapping[str, float]:
                 if len(earlier) >= EARLIER_READINGS and expected is not None:
                     unit = 100 / median(mornings)
                     guesses = (expected, fmean(earlier[-EARLIER_READINGS:]), earlier[-1])
-                    for name, guess in zip(errors, guesses, strict=True):
-                        errors[name].append(abs(guess - session.litres_per_min) * unit)
+                    sums[number] += [1, *(abs(guess - session.litres_per_min) * unit for guess in guesses)]
                 earlier.append(session.litres_per_min)
             state.observe(session.at_days, session.morning, session.litres_per_min)
-    return {name: fmean(found) for name, found in errors.items()} | {"readings": float(len(errors["last"]))}
+    readings, weights = sums[:, 0], patient_weights(len(sums), seed)
+
+    def mean(errors: Float64) -> Interval:
+        return interval(float(errors.sum() / readings.sum()), ratio_replicates(errors, readings, weights))
+
+    forecast, moving_average, last = sums[:, 1:].T
+    return OneStepErrors(
+        mean(forecast), mean(moving_average), mean(last), mean(moving_average - forecast), int(readings.sum())
+    )

@@ -51,7 +51,9 @@ def weighted_aurocs(score: Float64, label: Bool, patient: NDArray[np.intp], weig
     return result
 
 
-def ratio_replicates(numerator: NDArray[np.int64], denominator: NDArray[np.int64], weights: Float64) -> Float64:
+def ratio_replicates(
+    numerator: NDArray[np.int64] | Float64, denominator: NDArray[np.int64] | Float64, weights: Float64
+) -> Float64:
     """Replicates of a ratio of per-patient sums."""
     below = weights @ denominator
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -77,13 +77,15 @@ def evaluate_aamos(folder: Path, files: Path, model_folder: Path, seed: int) -> 
     """The shipped or given model on the AAMOS-00 diaries, and the one-step peak flow; returns the figures."""
     data = study_data(read_cohort(files))
     study = judge_model(data, load_model(model_folder), seed)
-    errors = one_step_errors(read_sessions(files))
+    errors = one_step_errors(read_sessions(files), seed)
+    gain = errors.gain
     notes = [
         "Real diaries of 14 adults. An AUROC near 0.9 on these data would mean that something leaked.",
-        f"Next morning peak flow: {errors['forecast']:.2f} % of the own median off on average, the mean of the seven "
-        f"mornings before {errors['moving_average']:.2f} %, the last one {errors['last']:.2f} % "
-        f"({errors['readings']:.0f} mornings).",
+        f"Next morning peak flow: {errors.forecast.value:.2f} % of the own median off on average (95 % interval "
+        f"{errors.forecast.low:.2f} to {errors.forecast.high:.2f}), the mean of the seven mornings before "
+        f"{errors.moving_average.value:.2f} %, the last one {errors.last.value:.2f} % ({errors.readings} mornings). "
+        f"The forecast is closer than that mean by {gain.value:.2f} points ({gain.low:.2f} to {gain.high:.2f}).",
         "The files do not tell the season, so the model's season is arbitrary here.",
     ]
     write_report(folder, "Forecast of severe asthma attacks: AAMOS-00", [study], notes)
-    return {"study": study, "one_step": dict(errors)}
+    return {"study": study, "one_step": errors}

@@ -161,7 +161,7 @@ def figures(data: StudyData, held: dict[str, Held], tested: Bool, seed: int) -> 
             found["log_loss"] = log_loss(finite, label)
             found["share_of_attainable_log_loss_gain"] = (base_loss - found["log_loss"]) / (base_loss - oracle_loss)
             found["calibration"] = asdict(calibration(finite, label))
-            found["observed_over_expected_by"] = by_group(data, finite, judged)
+            found["observed_over_expected_by"] = by_group(data, finite, judged, tested, weights)
             found["net_benefit"] = decision_curve(logistic(finite), label)
         found["alarms"] = alarm_table(data, scored.alarm_score, alarm_mask, rule_alarms, weights)
         contenders[name] = found
@@ -221,28 +221,36 @@ def alarm_table(
     return table
 
 
-def by_group(data: StudyData, logit: Float64, judged: Bool) -> dict[str, dict[str, float]]:
-    """Observed over expected positive days by hospital, step, sex, age and missingness."""
+def by_group(
+    data: StudyData, logit: Float64, judged: Bool, tested: Bool, weights: Float64
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Observed over expected positive days with its interval, and the attacks, of all patients and by group."""
     patient = np.nonzero(judged)[1]
-    label, chance = data.label[judged], logistic(logit)
+    observed = np.bincount(patient, data.label[judged], data.patients)
+    expected = np.bincount(patient, logistic(logit), data.patients)
+    attacks = (data.days.onset & tested).sum(axis=0)
     profiles = data.profiles
     thirds = np.quantile(data.missing_share, [1 / 3, 2 / 3]) if data.patients else np.zeros(2)
     groups: dict[str, NDArray[Any]] = {
-        "hospital": profiles.hospital,
-        "treatment_step": np.nan_to_num(profiles.treatment_step, nan=-1).astype(int),
+        "all": np.full(data.patients, "all"),
+        "hospital": np.where(profiles.hospital < 0, "unknown", profiles.hospital.astype(str)),
+        "treatment_step": np.where(
+            np.isnan(profiles.treatment_step), "unknown", np.nan_to_num(profiles.treatment_step).astype(int).astype(str)
+        ),
         "sex": np.where(np.isnan(profiles.female), "unknown", np.where(profiles.female > 0, "female", "male")),
         "age": np.where(
             np.isnan(profiles.age_years), "unknown", np.where(profiles.age_years < 18, "below 18", "18 and over")
         ),
         "missing_days": np.array(["least", "middle", "most"])[np.digitize(data.missing_share, thirds)],
     }
-    result: dict[str, dict[str, float]] = {}
+    result: dict[str, dict[str, dict[str, float]]] = {}
     for name, group in groups.items():
-        of_row = group[patient]
-        result[name] = {
-            str(value): float(label[of_row == value].sum() / chance[of_row == value].sum())
-            for value in np.unique(of_row)
-        }
+        result[name] = {}
+        for value in np.unique(group[expected > 0]):
+            here = group == value
+            ratio = float(observed[here].sum() / expected[here].sum())
+            replicates = ratio_replicates(observed * here, expected * here, weights)
+            result[name][str(value)] = asdict(interval(ratio, replicates)) | {"attacks": int(attacks[here].sum())}
     return result
 
 

@@ -26,10 +26,12 @@ def test_every_patient_diary_day_and_attack_of_the_files_is_read() -> None:
 
 @needs_files
 def test_the_next_morning_peak_flow_is_closer_than_the_moving_average() -> None:
-    errors = one_step_errors(read_sessions(FOLDER))
-    assert errors["readings"] > 400
-    assert errors["forecast"] < 6.3
-    assert errors["forecast"] < errors["moving_average"] < errors["last"]
+    errors = one_step_errors(read_sessions(FOLDER), seed=1)
+    assert errors.readings > 400
+    assert errors.forecast.value < 6.3
+    assert errors.forecast.value < errors.moving_average.value < errors.last.value
+    assert errors.forecast.low < errors.forecast.value < errors.forecast.high
+    assert errors.gain.value == pytest.approx(errors.moving_average.value - errors.forecast.value)
 
 
 def test_one_wild_blow_does_not_move_what_is_expected_by_much() -> None:

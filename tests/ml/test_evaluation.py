@@ -128,6 +128,12 @@ def test_a_study_finds_the_signal_and_its_report_can_be_read(data: StudyData, tm
     page = (tmp_path / "report.html").read_text()
     assert "Test &lt;cohort&gt;" in page
     assert page.count("<svg") == 3
+    assert f"Enough to judge: {study['attacks']} attacks" in page
+    by_group = contenders[PRODUCT]["observed_over_expected_by"]
+    assert by_group["all"]["all"]["attacks"] == study["attacks"]
+    assert sum(group["attacks"] for group in by_group["sex"].values()) == study["attacks"]
+    for group in by_group["sex"].values():
+        assert group["low"] < group["value"] < group["high"]
 
 
 def test_too_few_attacks_are_said_to_be_too_few() -> None:
@@ -175,3 +181,13 @@ def test_a_challenger_like_the_champion_may_be_promoted_and_a_miscalibrated_one_
 def test_a_model_as_it_is_can_be_judged_on_other_diaries(model: Model) -> None:
     study = judge_model(study_data(made_up_cohort(seed=9, patients=60, days=120)), model, seed=1)
     assert study["contenders"][PRODUCT]["auroc"]["value"] > 0.7
+
+
+def test_the_report_warns_above_every_figure_where_attacks_are_too_few(model: Model, tmp_path: Path) -> None:
+    study = judge_model(study_data(made_up_cohort(seed=9, patients=12, days=60)), model, seed=1)
+    write_report(tmp_path, "Few", [study], [])
+    page = (tmp_path / "report.html").read_text()
+    assert page.index("Too few to judge") < page.index("<table")
+    assert "too few</td>" in page
+    # Unknown figures, of which few attacks leave many, must not break a reader that knows no NaN.
+    assert "NaN" not in (tmp_path / "report.json").read_text()
