@@ -225,13 +225,16 @@ class Federation:
                 }
         self.rounds += 1
         weights = {hospital: float(fields["patients"]) for hospital, fields in found.fields.items()}
+        # Who sent no trees of a variant has no share in it; a share of nothing would only make the others' smaller.
         merged = {
-            name: travelling.merge({hospital: read[hospital][name] for hospital in weights}, weights)
+            name: travelling.merge({who: read[who][name] for who in weights if read[who][name]}, weights)
             for name in variants
         }
         if so_far is None and not all(merged.values()):
-            raise RunRefused("no hospital has enough patients and attacks to grow trees")
-        self.say(f"trees of {len(weights)} hospitals merged: {len(merged[variants[0]])} a model")
+            fewest = self.plan.privacy.patients_to_grow
+            raise RunRefused(f"no hospital has {fewest} patients, and attacks enough, to grow trees")
+        growers = sum(1 for who in weights if any(read[who].values()))
+        self.say(f"trees of {growers} hospitals merged: {len(merged[variants[0]])} a model")
         return merged
 
     def _one_shot(self, experts: Mapping[str, LinearExpert], edges: list[Float64]) -> Merged:

@@ -30,12 +30,14 @@ class Privacy:
     """What no message may show. `masked`: sums leave a hospital only under pairwise masks.
 
     A leaf of a tree rests on at least `patients_per_leaf` patients and `rows_per_leaf` patient-days of one hospital. A
-    plain number about fewer than `smallest_cell` patients or outcomes is not sent.
+    hospital of fewer than `patients_to_grow` sends no trees: by theirs one could tell who was in them, and the merged
+    model is no worse without. A plain number about fewer than `smallest_cell` patients or outcomes is not sent.
     """
 
     masked: bool = True
     patients_per_leaf: int = 10
     rows_per_leaf: int = 100
+    patients_to_grow: int = 200
     smallest_cell: int = 10
     differential: DifferentialPrivacy | None = None
 
@@ -127,7 +129,7 @@ def refuse_weaker(plan: FederationPlan, floor: Privacy) -> None:
     """PlanRefused where the plan guards less than `floor`, a hospital's own least."""
     if floor.masked and not plan.privacy.masked:
         raise PlanRefused("the plan sends unmasked sums; this hospital sends only masked ones")
-    for name in ("patients_per_leaf", "rows_per_leaf", "smallest_cell"):
+    for name in ("patients_per_leaf", "rows_per_leaf", "patients_to_grow", "smallest_cell"):
         if getattr(plan.privacy, name) < getattr(floor, name):
             raise PlanRefused(
                 f"the plan's {name} is {getattr(plan.privacy, name)}; this hospital asks for {getattr(floor, name)}"

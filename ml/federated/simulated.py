@@ -32,12 +32,16 @@ class SimulatedHospitals:
 
 def simulated_hospitals(seed: int, patients: int, days: int, sizes: tuple[int, ...] = SIZES) -> SimulatedHospitals:
     """Five hospitals out of one cohort of `patients`. ValueError where it is too small for the sizes."""
-    cohort, _ = simulated_cohort(seed, patients, days)
+    return split_into_hospitals(simulated_cohort(seed, patients, days)[0], sizes)
+
+
+def split_into_hospitals(cohort: Cohort, sizes: tuple[int, ...] = SIZES) -> SimulatedHospitals:
+    """The first patients of each hospital code, and the others. ValueError where they are fewer than the sizes."""
     training, unseen, unseen_patients = {}, {}, {}
     for code, (name, size) in enumerate(zip(NAMES, sizes, strict=True)):
         members = np.flatnonzero(cohort.profiles.hospital == code)
         if len(members) < size:
-            raise ValueError(f"{patients} simulated patients give {name} only {len(members)} of {size}")
+            raise ValueError(f"{len(cohort.profiles)} simulated patients give {name} only {len(members)} of {size}")
         training[name] = cohort.chosen(members[:size])
         if len(members) > size:
             unseen_patients[name] = members[size:]

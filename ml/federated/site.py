@@ -162,8 +162,7 @@ class Hospital:
         from ml.federated import judgement, tree_steps
 
         if question.step == "judge":
-            found = judgement.judge(self._coded_cohort(), rows, self.settings.code, question.texts, plan)
-            return Reply(name, found)
+            return Reply(name, judgement.judge(self._coded_cohort(), rows, self.settings.code, question.texts, plan))
         if question.step == "grow":
             found = tree_steps.grow(rows, question, plan, tree_steps.rows_per_leaf(rows, plan))
         elif question.step == "held_out":
@@ -250,7 +249,7 @@ def new_hospital(folder: Path, settings: HospitalSettings) -> str:
         "accepts": settings.accepts,
         "floor": {
             name: getattr(settings.floor, name)
-            for name in ("masked", "patients_per_leaf", "rows_per_leaf", "smallest_cell")
+            for name in ("masked", "patients_per_leaf", "rows_per_leaf", "patients_to_grow", "smallest_cell")
         },
     }
     (folder / SETTINGS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

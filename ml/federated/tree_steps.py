@@ -79,6 +79,7 @@ def grow(rows: HospitalRows, question: Question, plan: FederationPlan, smallest_
     """Trees of every variant on shared bins over the shared base score, stripped of every count."""
     edges = shared_thresholds(question)
     binned = bin_numbers(rows.features, FAST_COLUMNS, edges)
+    enough = rows.patients >= plan.privacy.patients_to_grow
     texts = {}
     for horizon, left_out in plan.variants:
         name = variant_name(horizon, left_out)
@@ -90,7 +91,7 @@ def grow(rows: HospitalRows, question: Question, plan: FederationPlan, smallest_
         label = rows.label[which][chosen]
         trees: tuple[Tree, ...] = ()
         # LightGBM cannot split fewer rows than two leaves need, and warns of labels of one kind.
-        if label.any() and not label.all() and len(label) >= 2 * smallest_leaf:
+        if enough and label.any() and not label.all() and len(label) >= 2 * smallest_leaf:
             grown = fit_trees(
                 binned[chosen],
                 label,

@@ -16,7 +16,13 @@ from tests.ml.conftest import made_up_cohort
 SIZES = {"aden": 90, "brno": 70, "cork": 55, "dijon": 45}
 DAYS = 110
 PLAN = FederationPlan(
-    seed=2, horizons=(7,), every_days=4, trees=6, bins=31, set_aside=0.0, privacy=Privacy(smallest_cell=5)
+    seed=2,
+    horizons=(7,),
+    every_days=4,
+    trees=6,
+    bins=31,
+    set_aside=0.0,
+    privacy=Privacy(patients_to_grow=10, smallest_cell=5),
 )
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -57,7 +63,7 @@ class SmallNetwork:
 def small_network(folder: Path, cohorts: dict[str, Cohort]) -> SmallNetwork:
     """Folders, keys and rosters for hospitals that accept any plan and take part with `cohorts`."""
     network = SmallNetwork(folder, cohorts)
-    floor = Privacy(masked=False, smallest_cell=5)
+    floor = Privacy(masked=False, patients_to_grow=10, smallest_cell=5)
     folders = {name: folder / name for name in cohorts}
     keys = {
         name: new_hospital(folders[name], HospitalSettings(name, code, {"file": "cohort.npz"}, "any", floor))

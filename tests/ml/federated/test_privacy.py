@@ -58,6 +58,18 @@ def test_rows_of_a_leaf_are_more_than_nine_patients_can_have(cohorts: dict[str, 
     assert rows_per_leaf(rows, replace(PLAN, privacy=Privacy(rows_per_leaf=10**5))) == 10**5
 
 
+def test_a_small_hospital_sends_no_trees_and_the_others_count_whole(network: SmallNetwork) -> None:
+    federation = network.federation(plan=replace(PLAN, privacy=replace(PLAN.privacy, patients_to_grow=60)))
+    found = federation.regressions()
+    merged = federation._one_shot(found.experts, found.edges)["7/-1"]
+    texts = json.loads((network.folder / "run" / "steps" / "grow-00.json").read_text())["texts"]
+    sent = {name: read_with_its_own_thresholds(text["7/-1"]) for name, text in texts.items()}
+    assert {name for name, trees in sent.items() if trees} == {"aden", "brno"}
+    # 90 and 70 patients, by name; nobody else has a share.
+    assert np.allclose(merged[0].leaf_value, sent["aden"][0].leaf_value * 90 / 160)
+    assert np.allclose(merged[-1].leaf_value, sent["brno"][-1].leaf_value * 70 / 160)
+
+
 def test_epsilon_agrees_with_published_values() -> None:
     # One Gaussian mechanism with noise sqrt(2 ln(1.25/delta)) / epsilon is (epsilon, delta)-private; Rényi accounting
     # is tighter than that classical bound (Dwork and Roth 2014, theorem A.1), and close to it.
@@ -123,6 +135,7 @@ def test_a_private_run_comes_to_a_model_that_names_its_budget(network: SmallNetw
         ({"masked": False}, "unmasked sums"),
         ({"patients_per_leaf": 3}, "patients_per_leaf is 3"),
         ({"smallest_cell": 1}, "smallest_cell is 1"),
+        ({"patients_to_grow": 50}, "patients_to_grow is 50"),
     ],
 )
 def test_a_plan_weaker_than_the_hospitals_floor_is_refused(weaker: dict[str, int], reason: str) -> None:
