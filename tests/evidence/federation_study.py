@@ -26,7 +26,7 @@ from ml.federated.attack import attack_auroc, patient_losses
 from ml.federated.coordinator import Federation, Patience
 from ml.federated.memory_grid import MemoryGrid, hospital_node
 from ml.federated.plan import DifferentialPrivacy, FederationPlan, Privacy
-from ml.federated.simulated import NAMES, SIZES, SimulatedHospitals, make_hospitals, simulated_hospitals
+from ml.federated.simulated import NAMES, SIZES, SimulatedHospitals, make_hospitals, split_into_hospitals
 from ml.federated.site import Hospital
 from ml.federated.tree_steps import FAST_NAMES, variant_name
 from ml.federated.trees import predict, read_trees
@@ -40,7 +40,7 @@ from ml.training.fit import Cohort, TrainingPlan, train
 
 PATIENTS, DAYS = 3_400, 365
 BUDGETS = (RED_BUDGET, AMBER_BUDGET, 0.5, 1.0)
-NO_PRIVACY = Privacy(masked=False, patients_per_leaf=1, rows_per_leaf=100, smallest_cell=1)
+NO_PRIVACY = Privacy(masked=False, patients_per_leaf=1, rows_per_leaf=100, patients_to_grow=1, smallest_cell=1)
 EPSILONS = (8.0, 3.0, 1.0)
 TREES = 100
 ML = Path(__file__).parents[2] / "ml"
@@ -51,6 +51,7 @@ SOURCES = [
     Path(__file__),
 ]
 
+SMALLEST = NAMES[int(np.argmin(SIZES))]
 Study = dict[str, Any]
 Bool = NDArray[np.bool_]
 
@@ -83,17 +84,16 @@ def alone(cohort: Cohort, seed: int, trees: int = TREES) -> Model:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """One model on unseen patients; `truth` is the simulator's own chance.
-
-    `score`, `alarm_days` and `onset` are (days, patients), the others over judged days.
+    """One model on one side's patients. `score`, `alarm_days` and `onset` are (days, patients), the others over judged
+    days; `population` is the log-odds before the personal layer.
     """
 
     score: Float64
     alarm_days: Bool
     onset: Bool
     logit: Float64
+    population: Float64
     label: Bool
-    truth: Float64
     patient: NDArray[np.intp]
 
     @classmethod
@@ -101,15 +101,13 @@ class Judged:
         shift = hospital_shift(model.hospital_factor, data.profiles.hospital)
         wanted = data.days.diary_days >= 1
         daily = personalised(data.days, head_logit(model.heads[MAIN_HORIZON_DAYS], data.days, wanted) + shift)
-        if data.oracle is None:
-            raise ValueError("judged beside the simulator's truth, so it must be there")
         return cls(
             daily.alarm_score,
             data.alarm_days,
             data.days.onset,
             daily.logit[data.judged],
+            daily.population_logit[data.judged],
             data.label[data.judged],
-            data.oracle[data.judged],
             np.nonzero(data.judged)[1],
         )
 
@@ -122,14 +120,14 @@ class Judged:
             side_by_side([part.alarm_days for part in parts], False),
             side_by_side([part.onset for part in parts], False),
             np.concatenate([part.logit for part in parts]),
+            np.concatenate([part.population for part in parts]),
             np.concatenate([part.label for part in parts]),
-            np.concatenate([part.truth for part in parts]),
             np.concatenate([part.patient + offset for part, offset in zip(parts, offsets, strict=False)]),
         )
 
     @property
     def patients(self) -> int:
-        return self.onset.shape[1]
+        return int(self.onset.shape[1])
 
     @property
     def auroc(self) -> float:
@@ -146,7 +144,7 @@ class Judged:
 
     def of_each_patient(self, values: NDArray[np.generic]) -> Float64:
         """Sums of one value a judged day by patient."""
-        return np.bincount(self.patient, values.astype(np.float64), minlength=self.patients)
+        return np.bincount(self.patient, values.astype(np.float64), minlength=self.patients).astype(np.float64)
 
 
 def side_by_side(arrays: Sequence[NDArray[Any]], after_the_end: float | bool) -> NDArray[Any]:
@@ -159,14 +157,13 @@ def side_by_side(arrays: Sequence[NDArray[Any]], after_the_end: float | bool) ->
 
 def study(seed: int) -> Study:
     """Everything of one seed, as plain numbers."""
-    hospitals = simulated_hospitals(seed, PATIENTS, DAYS)
+    hospitals, unseen = simulated_sides(seed)
     plan = FederationPlan(seed=seed, trees=TREES, horizons=(MAIN_HORIZON_DAYS,), set_aside=0.0)
-    unseen = unseen_data(hospitals, seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         private = federation(hospitals.training, plan, folder / "on").train()
         plain = federation(hospitals.training, replace(plan, privacy=NO_PRIVACY), folder / "off").train()
-        attack = attacks(hospitals, unseen, private.model, folder / "on" / "run")
+        grown = json.loads((folder / "on" / "run" / "steps" / "grow-00.json").read_text())["texts"]
         noisy = {
             epsilon: noisy_regression(hospitals.training, plan, epsilon, folder / f"dp{epsilon}")
             for epsilon in EPSILONS
@@ -174,6 +171,8 @@ def study(seed: int) -> Study:
     pooled = alone(together(hospitals.training), seed, trees=3 * TREES)
     models = {"federated": private.model, "without_privacy": plain.model, "pooled": pooled}
     judged = {which: {name: Judged.of(model, data) for name, data in unseen.items()} for which, model in models.items()}
+    sent = {name: grown[name][f"{MAIN_HORIZON_DAYS}/-1"] for name in NAMES}
+    attack = attacks(hospitals, unseen, private.model, judged["federated"], sent)
     found: Study = {"attack": attack, "rounds": private.rounds, "auroc": {}, "auroc_replicates": {}, "sensitivity": {}}
     for which, parts in judged.items():
         everybody = Judged.together(list(parts.values()))
@@ -186,6 +185,7 @@ def study(seed: int) -> Study:
         name: at_hospital(
             {which: parts[name] for which, parts in judged.items()}
             | {"own": Judged.of(alone(hospitals.training[name], seed), unseen[name])},
+            unseen[name],
             seed,
         )
         for name in NAMES
@@ -210,21 +210,26 @@ def noisy_regression(
     return federation(hospitals, noisy, folder).regressions().experts[f"linear.{variant_name(MAIN_HORIZON_DAYS, -1)}"]
 
 
-def unseen_data(hospitals: SimulatedHospitals, seed: int) -> dict[str, StudyData]:
-    """Each hospital's unseen patients with the simulator's truth, which only the judging reads."""
-    truth = simulate(seed, PATIENTS, DAYS, oracle=True).truth
-    chance = truth.chance_within[MAIN_HORIZON_DAYS]
-    return {
-        name: study_data(hospitals.unseen[name], chance[hospitals.unseen_patients[name]], truth.first_day)
-        for name in NAMES
+def simulated_sides(seed: int) -> tuple[SimulatedHospitals, dict[str, StudyData]]:
+    """The hospitals, and their unseen patients laid out with the simulator's truth, which only the judging reads."""
+    simulated = simulate(seed, PATIENTS, DAYS, oracle=True)
+    first_day, chance = simulated.truth.first_day, simulated.truth.chance_within[MAIN_HORIZON_DAYS]
+    last_day = np.full(PATIENTS, first_day + DAYS - 1, dtype=np.int64)
+    hospitals = split_into_hospitals(Cohort(simulated.diaries, simulated.profiles, last_day))
+    unseen = {
+        name: study_data(cohort, chance[hospitals.unseen_patients[name]], first_day)
+        for name, cohort in hospitals.unseen.items()
     }
+    return hospitals, unseen
 
 
-def at_hospital(judged: Mapping[str, Judged], seed: int) -> Study:
+def at_hospital(judged: Mapping[str, Judged], data: StudyData, seed: int) -> Study:
     """One hospital's unseen patients: its own model beside the others."""
+    if data.oracle is None:
+        raise ValueError("a hospital is judged beside the simulator's truth")
     federated, own = judged["federated"], judged["own"]
     weights = patient_weights(federated.patients, seed)
-    observed, truth = (federated.of_each_patient(values) for values in (federated.label, federated.truth))
+    observed, truth = (federated.of_each_patient(values) for values in (federated.label, data.oracle[data.judged]))
     expected = {which: one.of_each_patient(logistic(one.logit)) for which, one in judged.items()}
     return {
         "auroc": {which: one.auroc for which, one in judged.items()},
@@ -243,33 +248,39 @@ def at_hospital(judged: Mapping[str, Judged], seed: int) -> Study:
 
 
 def attacks(
-    hospitals: SimulatedHospitals, unseen: Mapping[str, StudyData], model: Model, run: Path
+    hospitals: SimulatedHospitals,
+    unseen: Mapping[str, StudyData],
+    model: Model,
+    judged: Mapping[str, Judged],
+    sent: Mapping[str, str],
 ) -> dict[str, float]:
-    """Membership inference on all hospitals together, on the smallest, and on the smallest's trees as they were sent.
+    """Membership inference on all hospitals together, on the smallest, and on trees as the smallest sender sends them.
 
     The reference of the stronger attack is the shipped model, which has seen neither side.
     """
     reference = load_model(SHIPPED_MODEL).heads[MAIN_HORIZON_DAYS]
-    head = model.heads[MAIN_HORIZON_DAYS]
-    smallest = NAMES[int(np.argmin(SIZES))]
-    text = json.loads((run / "steps" / "grow-00.json").read_text())["texts"][smallest][f"{MAIN_HORIZON_DAYS}/-1"]
-    thresholds = shared_thresholds_of(text)
-    sent = read_trees(text, 1000, 64, thresholds)
+    rate, sizes = model.heads[MAIN_HORIZON_DAYS].rate, dict(zip(NAMES, SIZES, strict=True))
+    sender = min((name for name in NAMES if not sent[name].startswith("trees=0")), key=lambda name: sizes[name])
+    trees = read_trees(sent[sender], 1000, 64, shared_thresholds_of(sent[sender]))
     losses: dict[str, dict[bool, list[Float64]]] = {}
+
+    def lost(attack: str, member: bool, loss: Float64) -> None:
+        losses.setdefault(attack, {True: [], False: []})[member].append(loss)
+
     for name in NAMES:
-        for member, data in ((True, study_data(hospitals.training[name])), (False, unseen[name])):
-            features, label = data.days.features[data.judged], data.label[data.judged]
-            patient = np.nonzero(data.judged)[1].astype(np.int32)
-            raw = patient_losses(head.logit(features), label, patient)
-            known = patient_losses(reference.logit(features), label, patient)
-            for attack, value in (("loss", raw), ("loss_against_reference", raw - known)):
-                losses.setdefault(f"all.{attack}", {True: [], False: []})[member].append(value)
-                if name == smallest:
-                    losses.setdefault(f"smallest.{attack}", {True: [], False: []})[member].append(value)
-            if name == smallest:
+        members = study_data(hospitals.training[name])
+        for member, data, found in ((True, members, Judged.of(model, members)), (False, unseen[name], judged[name])):
+            features = data.days.features[data.judged]
+            patient = found.patient.astype(np.int32)
+            raw = patient_losses(found.population, found.label, patient)
+            known = patient_losses(reference.logit(features), found.label, patient)
+            for whom in ("all", "smallest") if name == SMALLEST else ("all",):
+                lost(f"{whom}.loss", member, raw)
+                lost(f"{whom}.loss_against_reference", member, raw - known)
+            if name == sender:
                 inputs = features[:, FAST_COLUMNS].astype(np.float64)
-                trees = patient_losses(head.rate.logit(features) + predict(sent, inputs), label, patient)
-                losses.setdefault("smallest.trees_as_sent", {True: [], False: []})[member].append(trees - known)
+                own = patient_losses(rate.logit(features) + predict(trees, inputs), found.label, patient)
+                lost(f"{sender}.trees_as_sent", member, own - known)
     return {
         name: attack_auroc(np.concatenate(sides[True]), np.concatenate(sides[False])) for name, sides in losses.items()
     }
