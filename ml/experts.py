@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Self
 
 import lightgbm
@@ -16,10 +17,17 @@ Float64 = NDArray[np.float64]
 STANDARD_LIMIT = 5.0
 
 
+@cache
+def _places(columns: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Columns of the feature matrix, and which of those chosen are log-scaled; looked up once, for one patient's
+    forecast is short work."""
+    return np.array(columns, np.intp), np.flatnonzero([FEATURES[column].log_scaled for column in columns])
+
+
 def linear_inputs(features: NDArray[np.float32], columns: Sequence[int]) -> Float64:
     """The chosen columns as float64, `log_scaled` ones as ln(1 + x)."""
-    values = features[:, columns].astype(np.float64)
-    scaled = [FEATURES[column].log_scaled for column in columns]
+    chosen, scaled = _places(tuple(columns))
+    values = features[:, chosen].astype(np.float64)
     values[:, scaled] = np.log1p(values[:, scaled])
     return values
 
@@ -41,7 +49,8 @@ class LinearExpert:
     def contributions(self, features: NDArray[np.float32]) -> Float64:
         """Exact share of the log-odds of each column (rows, columns); with `intercept` they add up to `logit`."""
         values = linear_inputs(features, self.columns)
-        standard = np.clip((values - self.centre) / self.scale, -STANDARD_LIMIT, STANDARD_LIMIT)
+        standard = (values - self.centre) / self.scale
+        standard = np.minimum(np.maximum(standard, -STANDARD_LIMIT), STANDARD_LIMIT)
         return np.where(np.isnan(values), self.missing_coefficient, standard * self.coefficient)
 
     def logit(self, features: NDArray[np.float32]) -> Float64:
