@@ -85,9 +85,13 @@ def test_a_peak_flow_without_a_unit_or_with_an_impossible_value_is_refused_and_c
 
 def test_biomarkers_come_in_the_units_that_are_told_and_the_latest_counts() -> None:
     eosinophils = concept("measurement", "blood_eosinophils").concept_id
-    thousands = {"measurement_concept_id": eosinophils, "value_as_number": 0.41, "unit_source_value": "10*3/uL"}
-    older = {"measurement_concept_id": eosinophils, "value_as_number": 150.0, "unit_concept_id": 8784}
-    unitless = {"measurement_concept_id": eosinophils, "value_as_number": 3.0}
+    thousands: dict[str, Any] = {
+        "measurement_concept_id": eosinophils,
+        "value_as_number": 0.41,
+        "unit_source_value": "10*3/uL",
+    }
+    older: dict[str, Any] = {"measurement_concept_id": eosinophils, "value_as_number": 150.0, "unit_concept_id": 8784}
+    unitless: dict[str, Any] = {"measurement_concept_id": eosinophils, "value_as_number": 3.0}
     dated = [
         row | {"measurement_date": DAY + datetime.timedelta(days=day)}
         for day, row in enumerate((older, thousands, unitless))
