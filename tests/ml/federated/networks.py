@@ -62,7 +62,7 @@ class SmallNetwork:
 
 def small_network(folder: Path, cohorts: dict[str, Cohort]) -> SmallNetwork:
     """Folders, keys and rosters for hospitals that accept any plan and take part with `cohorts`."""
-    network = SmallNetwork(folder, cohorts)
+    network = SmallNetwork(folder, dict(cohorts))
     floor = Privacy(masked=False, patients_to_grow=10, smallest_cell=5)
     folders = {name: folder / name for name in cohorts}
     keys = {
