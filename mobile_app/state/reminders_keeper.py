@@ -334,12 +334,14 @@ class ReminderKeeper:
     def _account_for_the_past(self, look: _Look) -> None:
         looked_at, signed_at = look.looked_at, look.signed_at
         for identity, planned in look.planned.items():
-            # Due since the last look and never armed: a phone that was off for longer than it can plan ahead.
-            if looked_at is None or identity in look.rows or identity[1] > look.today:
+            # Due since the last look and not armed then: a phone that was off for longer than it can plan ahead, or
+            # one that had called off what lay beyond the most that may wait.
+            row = look.rows.get(identity)
+            if looked_at is None or (row is not None and row.state != "cancelled") or identity[1] > look.today:
                 continue
             fresh = fresh_row(planned, look.zone, look.now)
             if looked_at < fresh.due_at <= look.now and (signed_at is None or signed_at < fresh.due_at):
-                self._put(look, fresh)
+                self._put(look, fresh if row is None else replace(fresh, revision=row.revision))
         for row in list(look.rows.values()):
             if self._is_taken_back(look, row):
                 self._take_back(look, row)

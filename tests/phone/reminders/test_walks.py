@@ -177,6 +177,23 @@ def test_off_for_longer_than_alarms_were_planned_still_leaves_nothing_out(phone:
     assert {row.cause for row in missed} == {"phone_off"}
 
 
+def test_what_gave_way_to_nearer_alarms_is_accounted_for_when_the_phone_was_off_at_its_time(
+    phone: SimulatedPhone,
+) -> None:
+    six = ("06:00", "08:00", "12:00", "15:00", "18:00", "20:00")
+    phone.receive(signed_papers(times=six, version=2))
+    wake(phone)
+    last_week = [phone.ledger.find(MORNING, MONDAY + timedelta(days=number)) for number in (11, 12, 13)]
+    assert [row.state for row in last_week if row is not None] == ["cancelled"] * 3
+    phone.power_off()
+    phone.walk(days=20)
+    phone.power_on()
+    wake(phone)
+    over = [row for row in phone.account() if row.due_at <= phone.clock.now() - timedelta(hours=6)]
+    assert {(row.state, row.cause) for row in over} == {("missed", "phone_off")}
+    assert len(over) == 20 * len(six)
+
+
 def test_a_killed_app_rings_all_the_same(phone: SimulatedPhone) -> None:
     phone.open()
     phone.kill()
