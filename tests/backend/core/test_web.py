@@ -99,10 +99,12 @@ def test_a_failing_request_leaves_nothing_behind(app: FastAPI, session: Session)
         own.flush()
         raise RuntimeError
 
-    with TestClient(app, raise_server_exceptions=False) as client:
-        assert client.post("/fails").status_code == 500
-    # The application serves the tests after this one too.
-    app.router.routes.pop()
+    try:
+        with TestClient(app, raise_server_exceptions=False) as client:
+            assert client.post("/fails").status_code == 500
+    finally:
+        # The application serves the tests after this one too.
+        app.router.routes.pop()
     found = session.connection().execute(text("SELECT count(*) FROM hospital WHERE name = 'half saved'")).scalar_one()
     assert found == 0
 

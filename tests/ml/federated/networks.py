@@ -32,7 +32,6 @@ class SmallNetwork:
     """Hospitals by name; `node_id` is where each stands in the grid."""
 
     folder: Path
-    cohorts: dict[str, Cohort]
     hospitals: dict[str, Hospital] = field(default_factory=dict)
     node_id: dict[str, int] = field(default_factory=dict)
 
@@ -62,7 +61,7 @@ class SmallNetwork:
 
 def small_network(folder: Path, cohorts: dict[str, Cohort]) -> SmallNetwork:
     """Folders, keys and rosters for hospitals that accept any plan and take part with `cohorts`."""
-    network = SmallNetwork(folder, dict(cohorts))
+    network = SmallNetwork(folder)
     floor = Privacy(masked=False, patients_to_grow=10, smallest_cell=5)
     folders = {name: folder / name for name in cohorts}
     keys = {

@@ -177,7 +177,6 @@ def test_who_has_withdrawn_is_not_in_the_next_run(network: SmallNetwork, cohorts
     hello = Question("r", "hello", 0, (), PLAN.to_dict())
     hospital.answer(hello)
     stayed = cohorts["aden"].chosen(np.arange(30))
-    network.cohorts["aden"] = stayed
     hospital._source = own_data("aden", stayed)
     assert hospital.answer(hello).fields["patients"] == 30
 
