@@ -172,7 +172,7 @@ def study(seed: int) -> Study:
     models = {"federated": private.model, "without_privacy": plain.model, "pooled": pooled}
     judged = {which: {name: Judged.of(model, data) for name, data in unseen.items()} for which, model in models.items()}
     sent = {name: grown[name][f"{MAIN_HORIZON_DAYS}/-1"] for name in NAMES}
-    attack = attacks(hospitals, unseen, private.model, judged["federated"], sent)
+    attack = attacks(hospitals, unseen, private.model, judged["federated"], sent, seed)
     found: Study = {"attack": attack, "rounds": private.rounds, "auroc": {}, "auroc_replicates": {}, "sensitivity": {}}
     for which, parts in judged.items():
         everybody = Judged.together(list(parts.values()))
@@ -253,7 +253,8 @@ def attacks(
     model: Model,
     judged: Mapping[str, Judged],
     sent: Mapping[str, str],
-) -> dict[str, float]:
+    seed: int,
+) -> dict[str, Study]:
     """Membership inference on all hospitals together, on the smallest, and on trees as the smallest sender sends them.
 
     The reference of the stronger attack is the shipped model, which has seen neither side.
@@ -282,7 +283,19 @@ def attacks(
                 own = patient_losses(rate.logit(features) + predict(trees, inputs), found.label, patient)
                 lost(f"{sender}.trees_as_sent", member, own - known)
     return {
-        name: attack_auroc(np.concatenate(sides[True]), np.concatenate(sides[False])) for name, sides in losses.items()
+        name: attacked(np.concatenate(sides[True]), np.concatenate(sides[False]), seed)
+        for name, sides in losses.items()
+    }
+
+
+def attacked(members: Float64, others: Float64, seed: int) -> Study:
+    """AUROC of one attack, also with members and others drawn again, each among themselves."""
+    loss = np.concatenate([members, others])
+    weights = np.hstack([patient_weights(len(members), seed), patient_weights(len(others), seed + 1)])
+    patient = np.arange(len(loss))
+    return {
+        "auroc": attack_auroc(members, others),
+        "replicates": weighted_aurocs(-loss, patient < len(members), patient, weights).tolist(),
     }
 
 
