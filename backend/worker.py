@@ -91,10 +91,15 @@ class Worker:
 
     def deliver(self) -> None:
         """Until nothing is due."""
-        while not self.stopping.is_set():
-            done = deliver_due(self.new_session, self.push, self.clock, self.jitter, mark_sent, DELIVERIES_AT_ONCE)
-            if done == 0:
-                return
+        deliver_due(
+            self.new_session,
+            self.push,
+            self.clock,
+            self.jitter,
+            mark_sent,
+            DELIVERIES_AT_ONCE,
+            go_on=lambda: not self.stopping.is_set(),
+        )
 
     def watch(self) -> None:
         """Until no unanswered alert is due."""

@@ -4,7 +4,7 @@ At most one row exists for a (kind, key). Marking it again while a worker holds 
 the older run leaves the row to be run once more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -69,16 +69,20 @@ _CLAIM = f"""
     RETURNING id, key, generation, attempts
 """  # noqa: S608 (two constants)
 
+# Arrays travel as PostgreSQL's own text: of a list, psycopg would look at each element.
 _FINISH = """
-    DELETE FROM due_work WHERE id = ANY(%(ids)s::bigint[])
-        AND (id, generation) IN (SELECT * FROM unnest(%(ids)s::bigint[], %(generations)s::int[]))
+    DELETE FROM due_work WHERE id = ANY(CAST(%(ids)s AS bigint[]))
+        AND (id, generation) IN (SELECT * FROM unnest(CAST(%(ids)s AS bigint[]), CAST(%(generations)s AS int[])))
 """
 
-_FREE = "UPDATE due_work SET lease_until = NULL WHERE id = ANY(%(ids)s::bigint[])"
+_FREE = "UPDATE due_work SET lease_until = NULL WHERE id = ANY(CAST(%(ids)s AS bigint[]))"
 
 
 def claim_due(session: Session, kind: str, *, now: datetime, limit: int, lease_seconds: int) -> list[Claim]:
-    """Take up to `limit` rows that are due and not leased. Commit at once, do the work, then finish()."""
+    """Take up to `limit` rows that are due and not leased. Commit at once, do the work, then finish().
+
+    Who goes on claiming does so in the transaction that finishes the last batch: half as many commits.
+    """
     rows = session.connection().exec_driver_sql(
         _CLAIM, {"kind": kind, "now": now, "limit": limit, "lease_until": now + timedelta(seconds=lease_seconds)}
     )
@@ -93,12 +97,19 @@ def finish(session: Session, claims: Sequence[Claim], *, unhurried: bool = False
     """
     if not claims:
         return
-    done = {"ids": [claim.id for claim in claims], "generations": [claim.generation for claim in claims]}
+    done = {
+        "ids": _array(claim.id for claim in claims),
+        "generations": _array(claim.generation for claim in claims),
+    }
     connection = session.connection()
     statement = f"{_FINISH} AND {_UNHURRIED}" if unhurried else _FINISH
     removed = connection.exec_driver_sql(statement, done).rowcount
     if removed < len(claims):
         connection.exec_driver_sql(_FREE, {"ids": done["ids"]})
+
+
+def _array(numbers: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def postpone(session: Session, claim: Claim, *, due_at: datetime, error: str) -> None:

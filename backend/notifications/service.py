@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -235,6 +235,12 @@ class _Waiting:
 
 
 @dataclass(frozen=True)
+class _Batch:
+    claims: list[due.Claim]
+    waiting: list[_Waiting]
+
+
+@dataclass(frozen=True)
 class _Closing:
     delivery_id: UUID
     outcome: DeliveryOutcome
@@ -242,37 +248,61 @@ class _Closing:
 
 
 def deliver_due(
-    new_session: NewSession, push: Push, clock: Clock, jitter: random.Random, on_reached: Reached, limit: int = 100
+    new_session: NewSession,
+    push: Push,
+    clock: Clock,
+    jitter: random.Random,
+    on_reached: Reached,
+    limit: int = 100,
+    go_on: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Hand over what is due and return how many deliveries were worked on.
+    """Hand over all that is due, `limit` at once, and return how many deliveries were worked on.
 
-    `on_reached` is told, in the same transaction, which alerts have a message on its way or waiting in an inbox.
+    `on_reached` is told, in the transaction that settles them, which alerts have a message on its way or waiting in an
+    inbox. No further batch is claimed once `go_on` says no.
     """
+    worked_on = 0
     with new_session() as session:
-        claims = due.claim_due(session, DELIVER, now=clock(), limit=limit, lease_seconds=LEASE_SECONDS)
+        batch = _claim(session, clock(), limit)
         session.commit()
-        if not claims:
-            return 0
-        waiting = _waiting(session, claims)
-    to_push = [w for w in waiting if w.push_token is not None and w.message.resolved_at is None]
-    results = dict(zip((w.claim.id for w in to_push), push.send([_push_message(w) for w in to_push]), strict=True))
-    now = clock()
-    with new_session() as session:
-        closings: list[_Closing] = []
-        known = {w.claim.id for w in waiting}
-        # A claim without a waiting delivery was settled by a worker whose lease ran out.
-        done = [claim for claim in claims if claim.id not in known]
-        for item in waiting:
-            closing = _settle(session, item, results.get(item.claim.id), jitter, now)
-            if closing is not None:
-                closings.append(closing)
-                done.append(item.claim)
-        _close(session, closings, now)
-        on_reached(session, _reached(waiting, closings), now)
-        # Lost in a crash of the database, a push is sent again, and replaces the first on the phone by its tag.
-        due.finish(session, done, unhurried=True)
-        session.commit()
-    return len(claims)
+    while batch.claims:
+        to_push = [w for w in batch.waiting if w.push_token is not None and w.message.resolved_at is None]
+        results = dict(zip((w.claim.id for w in to_push), push.send([_push_message(w) for w in to_push]), strict=True))
+        now = clock()
+        with new_session() as session:
+            _settle_batch(session, batch, results, jitter, on_reached, now)
+            worked_on += len(batch.claims)
+            batch = _claim(session, now, limit) if go_on() else _Batch([], [])
+            session.commit()
+    return worked_on
+
+
+def _claim(session: Session, now: datetime, limit: int) -> _Batch:
+    claims = due.claim_due(session, DELIVER, now=now, limit=limit, lease_seconds=LEASE_SECONDS)
+    return _Batch(claims, _waiting(session, claims) if claims else [])
+
+
+def _settle_batch(
+    session: Session,
+    batch: _Batch,
+    results: Mapping[int, PushResult],
+    jitter: random.Random,
+    on_reached: Reached,
+    now: datetime,
+) -> None:
+    closings: list[_Closing] = []
+    known = {w.claim.id for w in batch.waiting}
+    # A claim without a waiting delivery was settled by a worker whose lease ran out.
+    done = [claim for claim in batch.claims if claim.id not in known]
+    for item in batch.waiting:
+        closing = _settle(session, item, results.get(item.claim.id), jitter, now)
+        if closing is not None:
+            closings.append(closing)
+            done.append(item.claim)
+    _close(session, closings, now)
+    on_reached(session, _reached(batch.waiting, closings), now)
+    # Lost in a crash of the database, a push is sent again, and replaces the first on the phone by its tag.
+    due.finish(session, done, unhurried=True)
 
 
 def _reached(waiting: Sequence[_Waiting], closings: Sequence[_Closing]) -> list[UUID]:

@@ -8,12 +8,13 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 from sqlalchemy import make_url, text
+from sqlmodel import Session
 
 from backend.core import due
 from backend.core.database import connect, session_maker
@@ -123,49 +124,42 @@ def _fill(url: str, rows: int) -> None:
         connection.execute(text("CHECKPOINT"))
 
 
-def soom_loop(url: str) -> Callable[[], list[str]]:
-    """One round of the real queue: claim with a lease, commit, hand over, finish, commit."""
+def soom_rounds(url: str, share: int) -> Iterator[list[str]]:
+    """The real queue as deliveries use it: claim with a lease, commit, hand over, finish and claim the next, commit."""
     new_session = session_maker(connect(url, pool_size=1))
 
-    def round_() -> list[str]:
-        with new_session() as session:
-            claims = due.claim_due(session, KIND, now=datetime.now(UTC), limit=AT_ONCE, lease_seconds=LEASE_SECONDS)
-            session.commit()
-        handed_over = [str(claim.key) for claim in claims]
+    def claim(session: Session) -> list[due.Claim]:
+        return due.claim_due(session, KIND, now=datetime.now(UTC), limit=AT_ONCE, lease_seconds=LEASE_SECONDS)
+
+    with new_session() as session:
+        claims = claim(session)
+        session.commit()
+    while claims:
+        yield [str(one.key) for one in claims]
+        share -= len(claims)
         with new_session() as session:
             due.finish(session, claims, unhurried=True)
+            claims = claim(session) if share > 0 else []
             session.commit()
-        return handed_over
-
-    return round_
 
 
-def bare_loop(url: str) -> Callable[[], list[str]]:
+def bare_rounds(url: str, share: int) -> Iterator[list[str]]:
     connection = psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False))
-
-    def round_() -> list[str]:
-        taken = connection.execute(_BARE_TAKE).fetchall()
-        handed_over = [str(key) for _, key in taken]
+    while share > 0 and (taken := connection.execute(_BARE_TAKE).fetchall()):
+        yield [str(key) for _, key in taken]
+        share -= len(taken)
         connection.execute(_BARE_REMOVE, ([row_id for row_id, _ in taken],))
         connection.commit()
-        return handed_over
-
-    return round_
 
 
 def work(how: str, url: str, share: int) -> dict[str, Any]:
     """Rounds until the share is done or nothing is left."""
-    round_ = soom_loop(url) if how == "soom" else bare_loop(url)
+    rounds = soom_rounds if how == "soom" else bare_rounds
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
     began = time.monotonic()
-    keys: list[str] = []
-    while len(keys) < share:
-        handed_over = round_()
-        if not handed_over:
-            break
-        keys += handed_over
+    keys = [key for handed_over in rounds(url, share) for key in handed_over]
     return {"began": began, "ended": time.monotonic(), "keys": keys}
 
 

@@ -221,8 +221,7 @@ class World:
             pass
         while judge_due(self.new_session, self.now):
             pass
-        while deliver_due(self.new_session, self, lambda: self.now, self._jitter, lambda *_: None):
-            pass
+        deliver_due(self.new_session, self, lambda: self.now, self._jitter, lambda *_: None)
         if self.now - self.last_silence_round >= timedelta(hours=1):
             self.last_silence_round = self.now
             notice_silence(self.new_session, self.now)
