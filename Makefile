@@ -35,6 +35,11 @@ tests/fhir_validator/node_modules/.installed: tests/fhir_validator/package.json 
 	@npm ci --prefix tests/fhir_validator --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(BIN)/.peers: ml/evaluation/peers.lock $(BIN)/.installed
+	@echo "Installing the libraries that the models are compared with …"
+	@$(BIN)/pip install --quiet --require-hashes --no-deps -r ml/evaluation/peers.lock
+	@touch $@
+
 assets: setup backend/dashboard/node_modules/.installed mobile_app/node_modules/.installed ## JavaScript and typefaces from npm, put where they are served
 	@$(BIN)/python -m backend.dashboard.assets
 	@$(BIN)/python -m mobile_app.assets
@@ -75,10 +80,10 @@ format: setup ## Put the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: assets ## Speed, one JSON line a figure (ONLY=prefix for a part)
+bench: assets $(BIN)/.peers ## Speed, one JSON line a figure (ONLY=prefix for a part)
 	@$(BIN)/python -m tests.figures benchmarks $(if $(ONLY),--only $(ONLY))
 
-evidence: assets tests/fhir_validator/node_modules/.installed ## Every other figure, one JSON line each (ONLY=prefix for a part)
+evidence: assets $(BIN)/.peers tests/fhir_validator/node_modules/.installed ## Every other figure, one JSON line each (ONLY=prefix for a part)
 	@$(BIN)/python -m tests.figures evidence $(if $(ONLY),--only $(ONLY))
 
 migrate: setup ## Bring the database of DATABASE_URL (or the embedded one) to the newest schema
@@ -87,9 +92,12 @@ migrate: setup ## Bring the database of DATABASE_URL (or the embedded one) to th
 train: setup ## Train the shipped demonstration model anew
 	@$(BIN)/soom-ml train --patients 32000 --trees 300 --every-days 24 --attack-every-days 2 --model-version 3
 
-lock: ## Resolve pyproject.toml into requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --quiet
+
+lock: ## Resolve pyproject.toml into requirements.lock, and the models' peers beside it (needs uv)
+	@$(LOCK) --all-extras --output-file requirements.lock pyproject.toml
+	@$(LOCK) --constraint requirements.lock --output-file ml/evaluation/peers.lock ml/evaluation/peers.in
 
 clean: ## Remove what was built, and the demonstration's data
 	@rm -rf .venv .soom backend/dashboard/node_modules mobile_app/node_modules \

@@ -1,6 +1,7 @@
 """An audit, never the engine: general learners of treatment effects from EconML on the adviser's own trial data.
 
-EconML is heavy and not among the locked packages; without it the audit says so and gives no figure.
+EconML is heavy and comes with the models' peers alone (`make evidence`); without it the audit says so and gives no
+figure.
 """
 
 import sys
@@ -27,7 +28,7 @@ def figures() -> Iterator[Figure]:
     try:
         dml, metalearners = import_module("econml.dml"), import_module("econml.metalearners")
     except ImportError:
-        sys.stderr.write("advice audit skipped: EconML is not installed (pip install econml)\n")
+        sys.stderr.write("advice audit skipped: EconML is not installed (ml/evaluation/peers.lock)\n")
         return
 
     def regressor() -> LGBMRegressor:
