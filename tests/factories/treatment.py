@@ -17,6 +17,9 @@ from backend.patients import service, store
 from backend.patients.tables import Language, Patient, Sex
 from backend.plans.draft import PlanDraft, usual_reminders
 from backend.recommendations.decisions import sign_treatment
+from backend.recommendations.service import look_again
+from backend.recommendations.store import open_recommendation
+from backend.recommendations.tables import Recommendation
 from tests.factories import entries
 
 BUDESONIDE_FORMOTEROL = "budesonide_formoterol_200_6_dpi"
@@ -95,6 +98,32 @@ def sign(
         despite_checklist=False,
         now=now,
     )
+
+
+def uncontrolled(
+    session: Session,
+    doctor: Clinician,
+    regimen: Regimen,
+    *,
+    since: datetime,
+    until: datetime,
+    nights_a_week: int = 2,
+    **more: Any,
+) -> Patient:
+    """A first plan signed `since`, and from the next day symptoms on four days of each week."""
+    found = patient(session, doctor, now=since, **more)
+    sign(session, found, doctor, regimen, now=since)
+    first_day = since.date() + timedelta(days=1)
+    diary(session, found, first_day=first_day, last_day=until.date(), ill_days_a_week=4, nights_a_week=nights_a_week)
+    return found
+
+
+def recommended(session: Session, of: Patient, now: datetime) -> Recommendation:
+    """What stands open once the server has looked again."""
+    look_again(session, [of.id], now)
+    found = open_recommendation(session, of.id)
+    assert found is not None
+    return found
 
 
 def local(of: Patient, day: date, hour: int = 8) -> datetime:

@@ -29,16 +29,7 @@ from tests.factories.full_clinic import FullClinic
 def minji(session: Session) -> tuple[Clinician, Patient]:
     began = NOON - timedelta(days=60)
     doctor = clinic.clinician(session, clinic.hospital(session), now=began)
-    patient = treatment.patient(session, doctor, now=began)
-    treatment.sign(session, patient, doctor, treatment.AIR, now=began)
-    treatment.diary(
-        session,
-        patient,
-        first_day=began.date() + timedelta(days=1),
-        last_day=NOON.date(),
-        ill_days_a_week=4,
-        nights_a_week=1,
-    )
+    patient = treatment.uncontrolled(session, doctor, treatment.AIR, since=began, until=NOON, nights_a_week=1)
     look_again(session, [patient.id], NOON)
     session.commit()
     return doctor, patient

@@ -32,17 +32,7 @@ def doctor(session: Session) -> Clinician:
 
 def severe(session: Session, doctor: Clinician, regimen: Regimen = WITH_LAMA) -> Patient:
     """Ninety days at step 5, uncontrolled, with two severe attacks in the year before."""
-    patient = treatment.patient(session, doctor, now=START, severe_attacks_last_year=2)
-    treatment.sign(session, patient, doctor, regimen, now=START)
-    treatment.diary(
-        session,
-        patient,
-        first_day=START.date() + timedelta(days=1),
-        last_day=NOON.date(),
-        ill_days_a_week=4,
-        nights_a_week=2,
-    )
-    return patient
+    return treatment.uncontrolled(session, doctor, regimen, since=START, until=NOON, severe_attacks_last_year=2)
 
 
 def measured(session: Session, patient: Patient, doctor: Clinician, eosinophils: float, total_ige: float) -> None:
@@ -56,10 +46,7 @@ def measured(session: Session, patient: Patient, doctor: Clinician, eosinophils:
 
 
 def recommended(session: Session, patient: Patient) -> Recommendation:
-    look_again(session, [patient.id], NOON)
-    found = open_recommendation(session, patient.id)
-    assert found is not None
-    return found
+    return treatment.recommended(session, patient, NOON)
 
 
 def test_without_biomarkers_the_referral_says_what_to_measure_first(session: Session, doctor: Clinician) -> None:

@@ -40,24 +40,11 @@ def doctor(session: Session) -> Clinician:
 @pytest.fixture
 def minji(session: Session, doctor: Clinician) -> Patient:
     """Ninety days on as-needed treatment, with symptoms on four days of each week."""
-    patient = treatment.patient(session, doctor, now=START)
-    treatment.sign(session, patient, doctor, treatment.AIR, now=START)
-    treatment.diary(
-        session,
-        patient,
-        first_day=START.date() + timedelta(days=1),
-        last_day=NOON.date(),
-        ill_days_a_week=4,
-        nights_a_week=2,
-    )
-    return patient
+    return treatment.uncontrolled(session, doctor, treatment.AIR, since=START, until=NOON)
 
 
 def recommended(session: Session, patient: Patient, now: datetime = NOON) -> Recommendation:
-    look_again(session, [patient.id], now)
-    found = open_recommendation(session, patient.id)
-    assert found is not None
-    return found
+    return treatment.recommended(session, patient, now)
 
 
 def codes(row: Recommendation) -> list[str]:
