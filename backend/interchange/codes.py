@@ -110,3 +110,11 @@ def medicine(name: str, drug: str) -> Resource:
     if code is None:
         return {"text": name}
     return {"coding": [{"system": system("atc"), "code": code, "display": drug}], "text": name}
+
+
+def add_on(kind: str, name: str) -> Resource:
+    """An add-on treatment as a CodeableConcept: Soom's code of the kind, and ATC's where there is one."""
+    coding = [{"system": system("soom"), "code": kind.replace("_", "-"), "display": name}]
+    if kind in _table()["add_on"]:
+        coding.append({"system": system("atc"), **_table()["add_on"][kind]})
+    return {"coding": coding, "text": name}

@@ -13,6 +13,7 @@ from backend.interchange.codes import Resource
 from backend.interchange.tables import ImportedResource
 from backend.measurements.tables import Measurement
 from backend.patients.tables import Consent, Patient
+from backend.plans.store import add_on_courses
 from backend.plans.tables import ActionPlan
 from backend.risk.tables import Assessment
 
@@ -30,11 +31,14 @@ def resources_of(session: Session, patient: Patient) -> Iterator[Resource]:
     inhalers = store.inhalers_by_id(session, patient.id)
     for inhaler in inhalers.values():
         yield record_resources.prescription(patient, inhaler)
+    courses = add_on_courses(session, patient.id)
+    for course in courses:
+        yield record_resources.add_on_prescription(patient, course)
     plans = session.exec(
         select(ActionPlan).where(ActionPlan.patient_id == patient.id).order_by(col(ActionPlan.version))
     ).all()
     for plan in plans:
-        yield record_resources.care_plan(patient, plan, in_force=plan is plans[-1])
+        yield record_resources.care_plan(patient, plan, courses, in_force=plan is plans[-1])
     for measurement in session.exec(select(Measurement).where(Measurement.patient_id == patient.id)):
         yield record_resources.measured(patient, measurement)
     for given in session.exec(select(Consent).where(Consent.patient_id == patient.id)):

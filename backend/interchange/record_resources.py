@@ -1,5 +1,6 @@
 """What the clinic keeps of a patient as FHIR R4: person, medicines, plan, measurements, consents, forecasts."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backend.accounts.tables import Hospital
@@ -8,6 +9,8 @@ from backend.interchange.codes import Resource
 from backend.measurements.tables import Measurement
 from backend.medication.tables import Inhaler
 from backend.patients.tables import Consent, Patient, Purpose
+from backend.plans.difference import add_on_text
+from backend.plans.store import AddOnCourse
 from backend.plans.tables import ActionPlan
 from backend.risk.tables import Assessment, ForecastStatus
 
@@ -69,8 +72,40 @@ def prescription(patient: Patient, inhaler: Inhaler) -> Resource:
     }
 
 
-def care_plan(patient: Patient, plan: ActionPlan, *, in_force: bool) -> Resource:
-    """Zones as activities in the patient's language, thresholds in L/min. Signed by a person, so it is an order."""
+def add_on_id(patient: Patient, course: AddOnCourse) -> str:
+    """At most 64 characters, as FHIR allows."""
+    return f"{course.kind.value.replace('_', '-')}-{course.from_version}-{patient.id.hex}"
+
+
+def add_on_prescription(patient: Patient, course: AddOnCourse) -> Resource:
+    """No dose: the plan names the kind of treatment alone."""
+    return {
+        "resourceType": "MedicationRequest",
+        "id": add_on_id(patient, course),
+        "status": "active" if course.ended_at is None else "stopped",
+        "intent": "order",
+        "medicationCodeableConcept": codes.add_on(course.kind, add_on_text(course.kind, patient.language)),
+        "subject": _reference(patient),
+        "authoredOn": course.began_at.isoformat(),
+    }
+
+
+def _prescribed_by(patient: Patient, plan: ActionPlan, courses: Sequence[AddOnCourse]) -> Iterator[str]:
+    """Ids of what a version of the plan prescribes; one from before prescriptions were structured names none."""
+    if plan.regimen is None:
+        return
+    for written in plan.regimen["prescriptions"]:
+        yield f"inhaler-{written['inhaler_id']}"
+    for kind in sorted(set(plan.regimen["add_ons"])):
+        begun = [one for one in courses if one.kind == kind and one.from_version <= plan.version]
+        yield add_on_id(patient, begun[-1])
+
+
+def care_plan(patient: Patient, plan: ActionPlan, courses: Sequence[AddOnCourse], *, in_force: bool) -> Resource:
+    """Zones as activities in the patient's language, thresholds in L/min, then what is prescribed.
+
+    Signed by a person, so it is an order. `courses` of add-on treatment, oldest first.
+    """
     said: dict[str, list[str]] = plan.instructions.get(patient.language) or next(iter(plan.instructions.values()), {})
     limits = {
         "personal-best": plan.personal_best_litres_per_min,
@@ -110,6 +145,10 @@ def care_plan(patient: Patient, plan: ActionPlan, *, in_force: bool) -> Resource
             {"detail": {"status": "scheduled", "code": {"text": f"{zone} zone"}, "description": "\n".join(sentences)}}
             for zone, sentences in said.items()
             if sentences
+        ]
+        + [
+            {"reference": {"reference": f"MedicationRequest/{prescribed}"}}
+            for prescribed in _prescribed_by(patient, plan, courses)
         ],
     }
 

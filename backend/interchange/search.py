@@ -17,6 +17,7 @@ from backend.interchange.store import Window
 from backend.measurements.tables import Measurement
 from backend.medication.tables import Inhaler
 from backend.patients.tables import Consent, Patient
+from backend.plans.store import add_on_courses
 from backend.plans.tables import ActionPlan
 from backend.risk.tables import Assessment
 from backend.sync.store import TABLE_OF_KIND
@@ -199,20 +200,23 @@ def _measurements(session: Session, patient: Patient, window: Window) -> list[Fo
 
 def _prescriptions(session: Session, patient: Patient, window: Window) -> list[Found]:
     rows = session.exec(select(Inhaler).where(Inhaler.patient_id == patient.id)).all()
-    return _within(
-        [(row.prescribed_at, f"inhaler-{row.id}", record_resources.prescription(patient, row)) for row in rows], window
-    )
+    made = [(row.prescribed_at, f"inhaler-{row.id}", record_resources.prescription(patient, row)) for row in rows]
+    for course in add_on_courses(session, patient.id):
+        resource = record_resources.add_on_prescription(patient, course)
+        made.append((course.began_at, resource["id"], resource))
+    return _within(made, window)
 
 
 def _plans(session: Session, patient: Patient, window: Window) -> list[Found]:
     rows = session.exec(select(ActionPlan).where(ActionPlan.patient_id == patient.id)).all()
     newest = max((row.version for row in rows), default=0)
+    courses = add_on_courses(session, patient.id)
     return _within(
         [
             (
                 row.signed_at,
                 f"plan-{row.version}-{patient.id}",
-                record_resources.care_plan(patient, row, in_force=row.version == newest),
+                record_resources.care_plan(patient, row, courses, in_force=row.version == newest),
             )
             for row in rows
         ],
@@ -287,7 +291,10 @@ def _read_record(
         if patient is None or plan is None:
             return None
         newest = max(store.plan_versions(session, patient.id))
-        return patient, record_resources.care_plan(patient, plan, in_force=plan.version == newest)
+        courses = add_on_courses(session, patient.id)
+        return patient, record_resources.care_plan(patient, plan, courses, in_force=plan.version == newest)
+    if resource_type == "MedicationRequest" and not resource_id.startswith("inhaler-"):
+        return _read_add_on(session, by_id, resource_id)
     if resource_type not in _RECORDS:
         return None
     prefix, table, made = _RECORDS[resource_type]
@@ -295,6 +302,14 @@ def _read_record(
     row = None if record_id is None else session.get(table, record_id)
     owner_of = None if row is None else by_id.get(row.patient_id)
     return None if row is None or owner_of is None else (owner_of, made(owner_of, row))
+
+
+def _read_add_on(session: Session, by_id: dict[UUID, Patient], resource_id: str) -> tuple[Patient, Resource] | None:
+    patient = by_id.get(_uuid(resource_id.rpartition("-")[2]) or UUID(int=0))
+    if patient is None:
+        return None
+    made = [record_resources.add_on_prescription(patient, one) for one in add_on_courses(session, patient.id)]
+    return next(((patient, one) for one in made if one["id"] == resource_id), None)
 
 
 _RECORDS: dict[str, tuple[str, Any, Callable[[Patient, Any], Resource]]] = {

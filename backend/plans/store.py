@@ -1,16 +1,32 @@
 """Queries on action plans, and a stored plan read back into the terms of the rules."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from backend.clinical.action_plan import OralSteroid
-from backend.clinical.medicines import Regimen
+from backend.clinical.medicines import AddOn, Regimen
 from backend.medication.schemas import RegimenIn
 from backend.plans.difference import PlanContent
 from backend.plans.tables import ActionPlan, PlanReceipt
+
+ADD_ON_COURSES = (Path(__file__).parent / "add_on_courses.sql").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class AddOnCourse:
+    """An add-on treatment from the version of the plan that began it until the one that left it out; None: goes on."""
+
+    kind: AddOn
+    from_version: int
+    began_at: datetime
+    ended_at: datetime | None
 
 
 def plan_in_force(session: Session, patient_id: UUID) -> ActionPlan | None:
@@ -33,6 +49,12 @@ def plan_versions(session: Session, patient_id: UUID) -> Sequence[ActionPlan]:
     return session.exec(
         select(ActionPlan).where(ActionPlan.patient_id == patient_id).order_by(col(ActionPlan.version).desc())
     ).all()
+
+
+def add_on_courses(session: Session, patient_id: UUID) -> list[AddOnCourse]:
+    """Oldest first."""
+    found = session.connection().execute(text(ADD_ON_COURSES), {"patient_ids": [patient_id]})
+    return [AddOnCourse(AddOn(row.kind), row.from_version, row.began_at, row.ended_at) for row in found]
 
 
 def regimen_of(plan: ActionPlan | None) -> Regimen | None:

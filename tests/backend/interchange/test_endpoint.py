@@ -1,5 +1,6 @@
 """The /fhir endpoint: a clinician's own patients, searched, paged, and audited."""
 
+import uuid
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from tests.backend.dashboard.conftest import signed_in
 from tests.conftest import NOON
 from tests.factories import clinic, entries, fhir
 from tests.factories.full_clinic import FullClinic, full_clinic
+from tests.factories.step_five import bring_to_step_five
 
 
 @pytest.fixture
@@ -87,6 +89,17 @@ def test_each_resource_found_can_be_read_by_its_id(browser: TestClient, made: Fu
         answer = browser.get(f"/fhir/{resource_type}/{resource['id']}")
         assert answer.status_code == 200, resource["id"]
         assert answer.json() == resource
+
+
+def test_add_on_treatment_is_found_by_its_atc_code_and_read_by_its_id(
+    browser: TestClient, session: Session, made: FullClinic
+) -> None:
+    bring_to_step_five(session, made.in_danger, made.doctor, now=NOON)
+    courses = found(browser, "MedicationRequest", made.in_danger, code="http://www.whocc.no/atc|R03DC03")
+    assert [one["status"] for one in courses] == ["active", "stopped"]
+    assert [browser.get(f"/fhir/MedicationRequest/{one['id']}").json() for one in courses] == courses
+    nobodys = f"montelukast-2-{uuid.uuid4().hex}"
+    assert browser.get(f"/fhir/MedicationRequest/{nobodys}").status_code == 404
 
 
 def test_records_of_other_systems_are_found_too(browser: TestClient, session: Session, made: FullClinic) -> None:

@@ -8,26 +8,32 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from backend.accounts.tables import Clinician
+from backend.clinical.medicines import AddOn, catalogue
 from backend.diary.tables import PeakFlow
-from backend.interchange import diary_resources
+from backend.interchange import codes, diary_resources, record_resources
 from backend.interchange.exporting import resources_of, validated
 from backend.interchange.importing import import_resources, read_bundle
+from backend.interchange.tables import ImportedResource
+from backend.medication.service import drug_name
 from backend.medication.tables import Inhaler
 from backend.patients.tables import Consent, Patient
+from backend.plans.store import AddOnCourse
 from tests.conftest import NOON
 from tests.databases import new_database, unpooled_engine
 from tests.factories import clinic, entries, fhir
 from tests.factories.full_clinic import full_clinic
+from tests.factories.step_five import bring_to_step_five
 
 
 @pytest.fixture
 def written(session: Session) -> Patient:
-    """A patient with every kind of entry, a tombstone, an inhaler, a plan, consents and forecasts."""
+    """A patient with every kind of entry, a tombstone, plans with inhalers and add-ons, consents and forecasts."""
     made = full_clinic(session, now=NOON, most_days=12)
     patient = made.in_danger
+    bring_to_step_five(session, patient, made.doctor, now=NOON)
     attack = entries.attack(session, patient, taken_at=NOON - timedelta(days=3), systemic_steroids=True)
     attack.systemic_steroid_days = 5
     gone = entries.peak_flow(session, patient, 300, taken_at=NOON - timedelta(days=2))
@@ -84,6 +90,16 @@ def test_export_and_import_elsewhere_give_the_identical_diary(session: Session, 
         assert {(one.id, one.name, one.role, one.puffs_per_dose, one.doses_per_day) for one in copies} == kept
         # What was agreed to elsewhere is no consent here.
         assert elsewhere.exec(select(Consent).where(Consent.patient_id == report.patient_id)).all() == []
+        # Plans and add-on treatment are kept to be read: in force is what a clinician signs here.
+        assert report.kept["CarePlan"] == 5
+        assert report.kept["MedicationRequest"] == 4
+        add_ons = elsewhere.exec(
+            select(ImportedResource.content).where(
+                ImportedResource.resource_type == "MedicationRequest", col(ImportedResource.became).is_(None)
+            )
+        ).all()
+        sent = {entry["resource"]["id"]: entry["resource"] for entry in json.loads(content)["entry"]}
+        assert all(one == sent[one["id"]] for one in add_ons)
         again = import_resources(elsewhere, doctor, read_bundle(content), now=NOON)
         assert not again.is_new_patient
         assert dict(again.became) == {}
@@ -98,6 +114,69 @@ def test_a_deleted_entry_leaves_as_entered_in_error_without_its_content(session:
     ]
     assert "valueQuantity" not in gone
     assert "component" not in gone
+
+
+def test_add_on_treatment_leaves_as_prescriptions_from_the_plan_that_began_it_to_the_one_that_left_it_out(
+    session: Session, written: Patient
+) -> None:
+    found = [
+        (one["medicationCodeableConcept"]["coding"], one["authoredOn"], one["status"])
+        for one in resources_of(session, written)
+        if one["resourceType"] == "MedicationRequest" and not one["id"].startswith("inhaler-")
+    ]
+    assert [
+        ([(coding["system"].rsplit("/", 1)[-1], coding["code"]) for coding in coded], begun, status)
+        for coded, begun, status in found
+    ] == [
+        ([("urn:soom:codes", kind), ("atc", atc)], (NOON - timedelta(days=days_ago)).isoformat(), status)
+        for kind, atc, days_ago, status in (
+            ("montelukast", "R03DC03", 40, "stopped"),
+            # Which antibody against IL-5 it is, the plan does not say: ATC's group of them.
+            ("anti-il5", "R03DX", 30, "active"),
+            ("oral-steroid-maintenance", "H02AB", 20, "stopped"),
+            ("montelukast", "R03DC03", 10, "active"),
+        )
+    ]
+
+
+def test_each_version_of_the_plan_points_to_what_it_prescribes(session: Session, written: Patient) -> None:
+    resources = {f"{one['resourceType']}/{one['id']}": one for one in resources_of(session, written)}
+    prescribed = {
+        one["title"]: {
+            resources[activity["reference"]["reference"]]["medicationCodeableConcept"]["coding"][0]["code"]
+            for activity in one["activity"]
+            if "reference" in activity
+        }
+        for one in resources.values()
+        if one["resourceType"] == "CarePlan"
+    }
+    inhalers = {"R03AK07", "R03BB04"}
+    assert prescribed == {
+        # Signed before prescriptions were structured.
+        "Asthma action plan, version 1": set(),
+        "Asthma action plan, version 2": inhalers | {"montelukast"},
+        "Asthma action plan, version 3": inhalers | {"montelukast", "anti-il5"},
+        "Asthma action plan, version 4": inhalers | {"anti-il5", "oral-steroid-maintenance"},
+        "Asthma action plan, version 5": inhalers | {"anti-il5", "montelukast"},
+    }
+    [in_force] = [one for one in resources.values() if one["resourceType"] == "CarePlan" and one["status"] == "active"]
+    references = [one["reference"]["reference"] for one in in_force["activity"] if "reference" in one]
+    assert {resources[one]["status"] for one in references} == {"active"}
+
+
+def test_every_medicine_of_the_catalogue_leaves_with_its_atc_code_but_the_one_without() -> None:
+    without = {product.id for product in catalogue().values() if "coding" not in codes.medicine("", drug_name(product))}
+    assert without == {"salbutamol_budesonide_90_80_pmdi"}
+
+
+def test_every_kind_of_add_on_leaves_valid_and_with_atc_where_its_kind_was_recorded() -> None:
+    patient = Patient(hospital_id=uuid.uuid4(), display_name="Mari Tamm", sex="female", created_at=NOON)
+    made = {
+        kind: record_resources.add_on_prescription(patient, AddOnCourse(kind, 99_999, NOON, None)) for kind in AddOn
+    }
+    assert fhir.official_verdict(fhir.bundle(*made.values()))["problems"] == []
+    atc = {kind: one["medicationCodeableConcept"]["coding"][1:] for kind, one in made.items()}
+    assert [kind for kind, coded in atc.items() if not coded] == [AddOn.BIOLOGIC]
 
 
 def test_a_forecast_without_enough_data_says_so_and_carries_no_number(session: Session) -> None:

@@ -16,6 +16,7 @@ from backend.measurements.tables import Measurement
 from backend.medication.tables import Inhaler
 from backend.patients.store import visible_patient
 from backend.patients.tables import Patient
+from backend.plans.store import add_on_courses
 from tests.conftest import NOON
 from tests.factories import clinic
 from tests.factories.fhir import LOINC, SNOMED, bundle, observation, person
@@ -121,18 +122,31 @@ def test_a_home_reading_of_another_system_becomes_a_diary_entry_in_litres_per_mi
     assert reading.taken_at.isoformat() == "2026-11-02T07:00:00+00:00"
 
 
-def test_prescriptions_of_others_are_kept_and_never_put_in_force(session: Session, doctor: Clinician) -> None:
+@pytest.mark.parametrize(
+    "medicine",
+    [
+        {"text": "Salbutamol 100"},
+        {"coding": [{"system": "http://www.whocc.no/atc", "code": "R03DX05", "display": "omalizumab"}]},
+        {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "88249"}]},
+    ],
+)
+def test_prescriptions_of_others_are_kept_and_never_put_in_force(
+    session: Session, doctor: Clinician, medicine: dict[str, object]
+) -> None:
     order = {
         "resourceType": "MedicationRequest",
         "id": "m1",
         "status": "active",
         "intent": "order",
-        "medicationCodeableConcept": {"text": "Salbutamol 100"},
+        "medicationCodeableConcept": medicine,
         "subject": {"reference": "Patient/person-MRN-7"},
     }
     report = taken(session, doctor, person(), order)
     assert report.kept["MedicationRequest"] == 1
+    kept = session.exec(select(ImportedResource).where(ImportedResource.resource_type == "MedicationRequest")).one()
+    assert kept.content == order
     assert session.exec(select(Inhaler).where(Inhaler.patient_id == report.patient_id)).all() == []
+    assert add_on_courses(session, report.patient_id) == []
 
 
 @pytest.mark.parametrize(
