@@ -23,6 +23,7 @@ from backend.clinical.medicines import catalogue
 from backend.core import audit
 from backend.core.errors import SoomError
 from backend.patients.tables import Purpose
+from backend.plans.store import ADD_ON_COURSES
 from backend.research import omop_concepts
 from backend.research.parquet import copy_to_parquet
 from backend.research.pseudonyms import assign, consenting_patients, study_named
@@ -182,9 +183,10 @@ def _write_tables(
 
 def _query(table: str) -> str:
     query = (QUERIES / f"{table}.sql").read_text(encoding="utf-8")
-    # The very statement that the forecast reads diaries with, asked for the export's patients.
-    diaries = forecaster.DIARIES.replace("= ANY(:ids)", "IN (SELECT patient_id FROM export_person)")
-    return query.replace("/* diaries */", diaries)
+    # The very statements that the forecast and the plans read with, asked for the export's patients.
+    exported = "IN (SELECT patient_id FROM export_person)"
+    query = query.replace("/* diaries */", forecaster.DIARIES.replace("= ANY(:ids)", exported))
+    return query.replace("/* add_on_courses */", ADD_ON_COURSES.replace("= ANY(:patient_ids)", exported))
 
 
 def _write_mapping(cursor: psycopg.Cursor[Any]) -> None:

@@ -18,6 +18,7 @@ DOMAIN_OF_KIND = {
     "measurement": "Measurement",
     "observation": "Observation",
     "drug": "Drug",
+    "add_on": "Drug",
 }
 VOCABULARY_OF_KIND = {"type": "Type Concept", "gender": "Gender", "visit": "Visit", "unit": "UCUM"}
 

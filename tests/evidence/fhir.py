@@ -15,12 +15,15 @@ from tests.conftest import NOON
 from tests.databases import new_database, unpooled_engine
 from tests.factories import clinic, fhir
 from tests.factories.full_clinic import full_clinic
+from tests.factories.step_five import bring_to_step_five
 from tests.figures import Figure, figure
 
 
 def figures() -> Iterator[Figure]:
     with new_database() as here, Session(unpooled_engine(here)) as session:
         made = full_clinic(session, now=NOON)
+        for patient in list(made.patients.values())[:6]:
+            bring_to_step_five(session, patient, made.doctor, now=NOON)
         bundles = {patient.id: fhir.exported(session, patient) for patient in made.patients.values()}
         hashes = {patient_id: fhir.diary_hash(session, patient_id) for patient_id in bundles}
     yield from _validity(bundles.values())

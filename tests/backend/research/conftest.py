@@ -16,7 +16,9 @@ from backend.research.export import ExportReport, export_study
 from tests.conftest import NOON
 from tests.databases import new_database, unpooled_engine
 from tests.factories.full_clinic import full_clinic
+from tests.factories.step_five import bring_to_step_five
 
+STEP_FIVE = "김민지"
 REFUSES = "조예린"
 
 
@@ -44,6 +46,7 @@ def research_clinic(template_database: str) -> Iterator[ResearchClinic]:
         engine = unpooled_engine(url)
         with Session(engine, expire_on_commit=False) as session:
             made = full_clinic(session, now=NOON)
+            bring_to_step_five(session, made.patients[STEP_FIVE], made.doctor, now=NOON)
             for name, patient in made.patients.items():
                 if name != REFUSES:
                     session.add(

@@ -18,7 +18,8 @@ from ml.features.daily import patient_days
 from ml.omop.diaries import OmopDiaries
 from ml.omop.diaries import read_diaries as read_omop
 from ml.omop.source import OmopSource
-from tests.backend.research.conftest import REFUSES, ResearchClinic
+from tests.backend.research.conftest import REFUSES, STEP_FIVE, ResearchClinic
+from tests.conftest import NOON
 
 SEASON = {"season_sine", "season_cosine", "half_season_sine", "half_season_cosine"}
 
@@ -165,10 +166,49 @@ def test_an_export_over_an_existing_folder_is_refused_and_changes_nothing(
     assert sorted(file.stat().st_mtime_ns for file in shifted.iterdir()) == before
 
 
+def test_biomarkers_of_the_profile_come_back_in_their_units(research_clinic: ResearchClinic, shifted: Path) -> None:
+    with OmopSource.of_folder(shifted) as source:
+        back = read_omop(source)
+    [person] = [
+        one.person_id
+        for one in keys(research_clinic, "peak-flow")
+        if one.patient_id == research_clinic.patients[STEP_FIVE].id
+    ]
+    measured = back.person_id == person
+    assert back.profiles.eosinophils_per_microlitre[measured].tolist() == [640.0]
+    assert back.profiles.feno_ppb[measured].tolist() == [48.0]
+    assert np.isnan(back.profiles.feno_ppb[~measured]).all()
+
+
+def test_add_on_treatment_leaves_as_exposures_from_the_plan_that_began_it_to_the_one_that_left_it_out(
+    research_clinic: ResearchClinic, unshifted: Path
+) -> None:
+    patient = research_clinic.patients[STEP_FIVE]
+    [person] = [one.person_id for one in keys(research_clinic, "inside-the-hospital") if one.patient_id == patient.id]
+    rows = [
+        (row["drug_source_value"], row["drug_concept_id"], row["drug_source_concept_id"],
+         row["drug_exposure_start_date"], row["drug_exposure_end_date"])
+        for row in parquet.read_table(unshifted / "drug_exposure.parquet").to_pylist()
+        if row["person_id"] == person and row["drug_source_value"].startswith("add-on")
+    ]  # fmt: skip
+    day = {days_ago: (NOON - datetime.timedelta(days=days_ago)).date() for days_ago in (0, 10, 20, 30, 40)}
+    montelukast = ("add-on: montelukast", 1154161, 1154161)
+    assert sorted(rows) == [
+        # Which antibody it is, the plan does not say; no concept is guessed.
+        ("add-on: anti_il5", 0, 2_000_000_031, day[30], day[0]),
+        (*montelukast, day[40], day[20]),
+        (*montelukast, day[10], day[0]),
+        # Under prednisolone's concept these tablets would read back as the course of an attack.
+        ("add-on: oral_steroid_maintenance", 0, 2_000_000_033, day[20], day[10]),
+    ]
+
+
 def test_medicines_without_a_concept_are_listed_with_their_own_words(
     research_clinic: ResearchClinic, tmp_path: Path
 ) -> None:
     report = research_clinic.export(tmp_path / "unmapped")
     assert report.unmapped == {"Herbal spray": 1}
     rows = parquet.read_table(tmp_path / "unmapped" / "drug_exposure.parquet").to_pylist()
-    assert {row["drug_source_value"] for row in rows if row["drug_concept_id"] == 0} == {"Herbal spray"}
+    # A local concept is a name, if not a standard one.
+    nameless = [row for row in rows if row["drug_concept_id"] == row["drug_source_concept_id"] == 0]
+    assert {row["drug_source_value"] for row in nameless} == {"Herbal spray"}
