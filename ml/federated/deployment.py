@@ -71,7 +71,7 @@ def environment(home: Path) -> dict[str, str]:
         "FLWR_HOME": str(home),
         "FLWR_TELEMETRY_ENABLED": "0",
         "FLWR_DISABLE_UPDATE_CHECK": "1",
-        "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.1",
+        "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.25",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))),
         "OMP_NUM_THREADS": "1",
@@ -161,12 +161,13 @@ def superlink_command(certificates: Path, host: str, port: int) -> list[str]:
 
 
 def supernode_command(hospital: Path, authority: Path, superlink: str, port: int) -> list[str]:
-    """A hospital's SuperNode; `port` is for its own processes, on loopback."""
+    """A hospital's SuperNode and the process that answers its questions; `port` is for the two, on loopback."""
     return [
-        _command("flower-supernode"),
+        *(sys.executable, "-m", "ml.federated.answering", f"127.0.0.1:{port}"),
+        *(_command("flower-supernode"), "--isolation", "process", "--port", str(port)),
         *("--superlink", superlink, "--root-certificates", str(authority)),
         *("--auth-supernode-private-key", str(hospital / NODE_KEY)),
-        *("--port", str(port), "--node-config", f'hospital="{hospital}"'),
+        *("--node-config", f'hospital="{hospital}"'),
     ]
 
 

@@ -1,7 +1,7 @@
 """The two ends of a run as Flower starts them: `server_app` in the SuperLink, `client_app` in each SuperNode.
 
-Each message is a process of its own; a hospital keeps its rows on disk between them. What a node is for stands in its
-`--node-config`, which the hospital sets: `hospital`, the path of the hospital's folder.
+Each message is a process of its own (`ml.federated.answering`); a hospital keeps its rows on disk between them. What a
+node is for stands in its `--node-config`, which the hospital sets: `hospital`, the path of the hospital's folder.
 """
 
 import json

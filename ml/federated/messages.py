@@ -1,18 +1,27 @@
-"""What the coordinator asks and a hospital answers, and how both travel as records of Flower's Message API."""
+"""What the coordinator asks and a hospital answers, and how both travel as a record of Flower's Message API.
+
+Everything lies in one record: Flower sends each array of an `ArrayRecord` by several requests of its own, and a
+question has up to a hundred.
+"""
 
 import hashlib
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
+from flwr.app import ConfigRecord, RecordDict
 from numpy.typing import NDArray
 
-PROTOCOL = 1
+PROTOCOL = 2
 LARGEST_TEXT = 64 * 1024 * 1024
+# Numbers of 64 bits: sums, and sums under masks.
+KINDS = ("<f8", "<u8")
+# Numbers of 64 bits: sums, and sums under masks.
+KINDS = ("<f8", "<u8")
 AnyArray = NDArray[np.generic]
 
 
@@ -56,47 +65,58 @@ class Reply:
 
 
 def _packed(facts: Mapping[str, Any], arrays: Mapping[str, AnyArray], texts: Mapping[str, str]) -> RecordDict:
-    compressed = {name: zlib.compress(text.encode(), 6) for name, text in texts.items()}
-    return RecordDict(
-        {
-            "facts": ConfigRecord({"json": json.dumps(facts), "protocol": PROTOCOL}),
-            "texts": ConfigRecord(dict(compressed)),
-            "arrays": ArrayRecord({name: Array(np.ascontiguousarray(values)) for name, values in arrays.items()}),
-        }
-    )
+    shapes = {name: [values.dtype.str, list(values.shape)] for name, values in arrays.items()}
+    numbers = b"".join(np.ascontiguousarray(values).tobytes() for values in arrays.values())
+    head = {"facts": facts, "arrays": shapes, "texts": list(texts)}
+    record: dict[str, Any] = {"protocol": PROTOCOL, "head": json.dumps(head), "numbers": numbers}
+    record["texts"] = [zlib.compress(text.encode(), 6) for text in texts.values()]
+    return RecordDict({"message": ConfigRecord(record)})
 
 
 def _unpacked(records: RecordDict) -> tuple[dict[str, Any], dict[str, AnyArray], dict[str, str]]:
     try:
-        facts_record, texts_record, arrays_record = records["facts"], records["texts"], records["arrays"]
-        if not (
-            isinstance(facts_record, ConfigRecord)
-            and isinstance(texts_record, ConfigRecord)
-            and isinstance(arrays_record, ArrayRecord)
-        ):
-            raise MessageRefused("the records of the message are of the wrong kind")
-        if facts_record["protocol"] != PROTOCOL:
-            raise MessageRefused(f"protocol {facts_record['protocol']!r}; this version speaks {PROTOCOL}")
-        facts = json.loads(str(facts_record["json"]))
-        texts = {}
-        for name, packed in texts_record.items():
+        record: Any = records["message"]
+        if not isinstance(record, ConfigRecord):
+            raise MessageRefused("the record of the message is of the wrong kind")
+        if record["protocol"] != PROTOCOL:
+            raise MessageRefused(f"protocol {record['protocol']!r}; this version speaks {PROTOCOL}")
+        head: Any = json.loads(str(record["head"]))
+        facts = head["facts"]
+        texts: dict[str, str] = {}
+        packed_texts: Any = record["texts"]
+        for name, packed in zip(head["texts"], packed_texts, strict=True):
             unpacker = zlib.decompressobj()
-            texts[name] = unpacker.decompress(bytes(packed), LARGEST_TEXT).decode()  # type: ignore[arg-type]
+            texts[str(name)] = unpacker.decompress(bytes(packed), LARGEST_TEXT).decode()
             if unpacker.unconsumed_tail:
                 raise MessageRefused(f"{name} is longer than {LARGEST_TEXT} characters")
-        # Array.numpy reads with allow_pickle=False.
-        arrays = {name: values.numpy() for name, values in arrays_record.items()}
+        numbers: Any = record["numbers"]
+        arrays = _arrays(head["arrays"], bytes(numbers))
     except MessageRefused:
         raise
-    except (KeyError, ValueError, TypeError, zlib.error, EOFError, OSError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, zlib.error) as error:
         raise MessageRefused(f"not a message of this protocol: {error!r}") from error
     if not isinstance(facts, dict):
         raise MessageRefused("the facts of the message are not an object")
     return facts, arrays, texts
 
 
+def _arrays(shapes: Mapping[str, Any], numbers: bytes) -> dict[str, AnyArray]:
+    """The arrays that lie behind one another in `numbers`. ValueError where they do not fill it exactly."""
+    arrays: dict[str, AnyArray] = {}
+    start = 0
+    for name, (kind, shape) in shapes.items():
+        if kind not in KINDS or any(not isinstance(length, int) or length < 0 for length in shape):
+            raise ValueError(f"{name} is an array of kind {kind!r} and shape {shape}")
+        count = math.prod(shape)
+        arrays[name] = np.frombuffer(numbers, dtype=kind, count=count, offset=start).reshape(shape)
+        start += arrays[name].nbytes
+    if start != len(numbers):
+        raise ValueError(f"{len(numbers)} bytes of numbers where {start} belong")
+    return arrays
+
+
 def question_to_records(question: Question) -> RecordDict:
-    """A question as records."""
+    """A question as a record."""
     facts = {
         "run": question.run,
         "step": question.step,
@@ -127,7 +147,7 @@ def question_from_records(records: RecordDict) -> Question:
 
 
 def reply_to_records(reply: Reply) -> RecordDict:
-    """A reply as records."""
+    """A reply as a record."""
     facts = {"hospital": reply.hospital, "fields": dict(reply.fields), "refusal": reply.refusal}
     return _packed(facts, reply.arrays, reply.texts)
 
