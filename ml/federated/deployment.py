@@ -309,7 +309,13 @@ class Network:
         process.wait()
 
     def run(
-        self, folder: Path, plan: FederationPlan, hospitals: int, say: Callable[[str], None], seconds: float
+        self,
+        folder: Path,
+        plan: FederationPlan,
+        hospitals: int,
+        say: Callable[[str], None],
+        seconds: float,
+        step_seconds: float = 300.0,
     ) -> Mapping[str, Any]:
         """One run, as `run_over`; NetworkFailed also where the SuperLink ends."""
 
@@ -318,7 +324,15 @@ class Network:
                 raise NetworkFailed(f"the SuperLink ended: {self.last_words('superlink')}")
 
         return run_over(
-            self.folder, self.address, folder.resolve(), plan, hospitals, say, seconds=seconds, each_poll=alive
+            self.folder,
+            self.address,
+            folder.resolve(),
+            plan,
+            hospitals,
+            say,
+            step_seconds=step_seconds,
+            seconds=seconds,
+            each_poll=alive,
         )
 
 

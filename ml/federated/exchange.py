@@ -189,7 +189,9 @@ class Exchange:
                 dst_node_id=node,
                 message_type=MESSAGE_TYPE,
                 group_id=question.step,
-                ttl=self.step_seconds + 60.0,
+                # Then it expires, and a late answer is refused: beside the sum without this hospital, which is asked
+                # for next, it would show the hospital's own.
+                ttl=self.step_seconds,
             )
             for node in node_of
         ]

@@ -148,6 +148,25 @@ def test_a_hospital_that_comes_late_waits_for_the_next_run(network: SmallNetwork
     assert set(members.patients) == {"brno", "cork", "dijon"}
 
 
+def test_a_question_expires_when_the_coordinator_stops_waiting_for_its_answer(network: SmallNetwork) -> None:
+    """A late answer would complete a sum that was meanwhile asked for again without the hospital."""
+    grid = network.grid()
+    lives: list[float] = []
+    for node in network.node_id.values():
+        honest = grid.nodes[node]
+
+        def watched(message: Message, honest: Node = honest) -> Message | None:
+            if step_of(message) != "hello":
+                lives.append(message.metadata.ttl)
+            return honest(message)
+
+        grid.nodes[node] = watched
+    federation = network.federation(grid)
+    federation.regressions()
+    assert len(lives) > 4 * 3
+    assert max(lives) <= federation.patience.step_seconds
+
+
 def test_too_few_hospitals_left_is_a_clear_refusal(network: SmallNetwork) -> None:
     grid = network.grid()
     for name in ("aden", "brno"):

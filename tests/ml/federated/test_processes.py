@@ -1,6 +1,8 @@
 """The network as it is deployed: a SuperLink and SuperNodes as processes, TLS between them, a key for each hospital."""
 
 import json
+import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,24 +16,45 @@ from tests.ml.federated.networks import PLAN
 
 
 @pytest.mark.timeout(300)
-def test_real_processes_come_to_a_clear_end_and_a_stranger_is_not_let_in(tmp_path: Path) -> None:
-    """Three hospitals of few, quiet patients: sums under masks go over the wire, and say there is too little."""
+def test_real_processes_come_to_a_clear_end_whoever_is_killed_twice_there_or_a_stranger(tmp_path: Path) -> None:
+    """Four hospitals of few, quiet patients: sums under masks go over the wire, and say there is too little."""
     cohorts: dict[str, Cohort] = {
         name: made_up_cohort(seed=40 + number, patients=12, days=30)
-        for number, name in enumerate(("aden", "brno", "cork"))
+        for number, name in enumerate(("aden", "brno", "cork", "dijon"))
     }
     hospitals = make_hospitals(tmp_path, cohorts)
+    twin = Path(shutil.copytree(hospitals["aden"], tmp_path / "aden_again"))
     plan = PLAN.from_dict(PLAN.to_dict() | {"privacy": {"smallest_cell": 10}})
-    with running(tmp_path / "coordinator", free_ports(6), hospitals) as network:
-        stranger = make_hospitals(tmp_path / "elsewhere", {"dijon": cohorts["aden"]})["dijon"]
+    said: list[str] = []
+    with running(tmp_path / "coordinator", free_ports(7), hospitals) as network:
+        stranger = make_hospitals(tmp_path / "elsewhere", {"elva": cohorts["aden"]})["elva"]
         make_node_key(stranger)
         command = supernode_command(stranger, network.folder / AUTHORITY, network.address, network.port + 5)
-        network.start("dijon", command)
-        outcome = network.run(tmp_path / "run", plan, 3, lambda _: None, 240.0)
-        assert network.processes["dijon"].wait(timeout=60) != 0
+        network.start("elva", command)
+        network.start_supernode(twin, 5)
+
+        def say(line: str) -> None:
+            said.append(line)
+            if line.startswith("4 hospitals"):
+                network.stop("dijon", signal.SIGKILL)
+
+        outcome = network.run(tmp_path / "run", plan, 4, say, 240.0, step_seconds=15.0)
+        assert network.processes["elva"].wait(timeout=60) != 0
     assert "too few to learn from" in outcome["refused"]
-    for hospital in hospitals.values():
-        answered = [json.loads(line) for line in (hospital / "ledger.jsonl").read_text().splitlines()]
-        assert [entry["step"] for entry in answered] == ["hello", "counts"]
-        assert answered[-1]["participants"] == ["aden", "brno", "cork"]
+    assert "dijon left the run: no answer to counts within 15 s" in said
+    assert "aden is registered twice; its second node is not asked" in said
+    answered = {name: ledger(hospitals[name]) for name in ("brno", "cork")}
+    for entries in answered.values():
+        assert [entry["step"] for entry in entries] == ["hello", "counts", "counts"]
+        assert [entry["participants"] for entry in entries[1:]] == [
+            ["aden", "brno", "cork", "dijon"],
+            ["aden", "brno", "cork"],
+        ]
+    # The second node of aden writes a ledger of its own, in its own folder.
+    steps = sorted([entry["step"] for entry in ledger(folder)] for folder in (hospitals["aden"], twin))
+    assert steps == [["hello"], ["hello", "counts", "counts"]]
     assert not (stranger / "ledger.jsonl").exists()
+
+
+def ledger(hospital: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (hospital / "ledger.jsonl").read_text().splitlines()]
