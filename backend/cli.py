@@ -26,8 +26,9 @@ from backend.core.errors import SoomError, StartRefused
 from backend.core.migrations import migrate as migrate_database
 from backend.core.settings import Settings
 from backend.demonstration import run as demonstration
+from backend.interchange.bundle import read_bundle
 from backend.interchange.exporting import write_bundle
-from backend.interchange.importing import import_resources, read_bundle
+from backend.interchange.importing import import_resources
 from backend.operations import cli as operations
 from backend.patients.tables import Patient
 from backend.research import cli as research
@@ -178,7 +179,10 @@ def import_diaries(
 def _import_fhir(engine: Engine, doctor: Clinician, path: Path, patient_id: UUID | None) -> int:
     """Each file in a transaction of its own; how many were refused as a whole."""
     refused = 0
-    for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise stop_with(f"{path} holds no .json file.")
+    for file in files:
         with Session(engine) as session:
             try:
                 resources = read_bundle(file.read_bytes())

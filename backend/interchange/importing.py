@@ -15,18 +15,18 @@ from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from fhir.resources.R4B import get_fhir_model_class
-from pydantic import ValidationError
 from sqlmodel import Session, select
 
 from backend.accounts.tables import Clinician, Hospital
 from backend.accounts.tokens import DeviceCaller
 from backend.core import audit, due
 from backend.interchange import diary_resources, reading, store
+from backend.interchange.bundle import demand_patient, fault, person_of
 from backend.interchange.codes import Resource
 from backend.interchange.errors import ImportRefused, NotUnderstood
 from backend.interchange.record_resources import INHALER, PATIENT, PLAN_VERSION
 from backend.interchange.report import ImportReport, NotTaken
+from backend.interchange.search import read
 from backend.interchange.tables import ImportedResource, PatientIdentifier
 from backend.measurements.rules import LIMITS, MeasurementKind, Value, refusals
 from backend.measurements.tables import Measurement
@@ -39,27 +39,10 @@ from backend.sync.store import pipeline, store_newer
 
 # Ids of what is made from foreign records follow from the records, so that a second import finds them.
 NAMESPACE = UUID("6f2c1f0e-52f5-4f0a-9f57-1d8f0a6c2b11")
+# Where the day has begun already, its noon lies ahead of us.
+A_DAY = timedelta(days=1)
 LOWEST_HEIGHT_CM, HIGHEST_HEIGHT_CM = 50, 250
 LOWEST_WEIGHT_KG, HIGHEST_WEIGHT_KG = 5, 400
-
-
-def read_bundle(content: bytes) -> list[Any]:
-    """The resources of a FHIR R4 bundle with one patient, in their order. Raises ImportRefused."""
-    try:
-        bundle = json.loads(content.decode())
-    except UnicodeDecodeError as error:
-        raise ImportRefused("The file is not UTF-8 text; nothing was imported.") from error
-    except json.JSONDecodeError as error:
-        raise ImportRefused(
-            f"The file is not whole JSON (line {error.lineno}, column {error.colno}); nothing was imported. "
-            "It may have been cut off: send it again."
-        ) from error
-    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
-        raise ImportRefused("The file is no FHIR bundle; nothing was imported.")
-    entries = bundle.get("entry")
-    if not isinstance(entries, list) or not entries:
-        raise ImportRefused("The bundle is empty; nothing was imported.")
-    return [entry.get("resource") if isinstance(entry, dict) else None for entry in entries]
 
 
 def import_resources(
@@ -75,15 +58,10 @@ def import_resources(
     `patient_id` names the patient where the bundle's own identifiers are new here. Raises ImportRefused, and then
     nothing was stored: no or several people, a person who may be here already, identifiers of two patients.
     """
-    people = [one for one in resources if isinstance(one, dict) and one.get("resourceType") == "Patient"]
-    if len(people) != 1:
-        raise ImportRefused(f"The bundle holds {len(people)} patients; send one bundle for each. Nothing was imported.")
-    problem = _fault(people[0]) or _namelessness(people[0])
-    if problem is not None:
-        raise ImportRefused(f"The patient can't be read: {problem[1]} ({problem[0]}). Nothing was imported.")
+    person = person_of(resources)
     hospital = session.get_one(Hospital, clinician.hospital_id)
-    patient, is_new = _patient(session, hospital, clinician, people[0], now=now, named=patient_id)
-    taking = _Taking(session, patient, clinician, ImportReport(patient.id, is_new, len(resources)), now)
+    patient, is_new = _patient(session, hospital, clinician, person, now=now, named=patient_id)
+    taking = _Taking(session, patient, clinician, ImportReport(patient.id, is_new, len(resources)), person["id"], now)
     taking.take(resources)
     audit.record(
         session,
@@ -95,33 +73,6 @@ def import_resources(
         detail={"resources": len(resources), "not_taken": len(taking.report.not_taken)},
     )
     return taking.report
-
-
-def _fault(resource: Any) -> tuple[str, str] | None:
-    """Path and sentence of what is wrong with a resource by FHIR R4, or None."""
-    if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
-        return "resourceType", "This is no FHIR resource."
-    kind = resource["resourceType"]
-    try:
-        model = get_fhir_model_class(kind)
-    except (AttributeError, LookupError, ValueError):
-        return "resourceType", f"FHIR R4 has no resource {kind[:40]}."
-    try:
-        model.model_validate(resource)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        return ".".join([kind, *(str(part) for part in first["loc"])]), first["msg"]
-    if not isinstance(resource.get("id"), str):
-        return f"{kind}.id", "Without an id a second import could not tell it from the first."
-    return None
-
-
-def _namelessness(person: Resource) -> tuple[str, str] | None:
-    try:
-        reading.name_of(person)
-    except NotUnderstood as problem:
-        return problem.path, problem.why
-    return None
 
 
 def _patient(
@@ -204,6 +155,8 @@ class _Taking:
     patient: Patient
     clinician: Clinician
     report: ImportReport
+    # As the bundle calls the patient.
+    person_id: str
     now: datetime
     # Place in the bundle, whether the resource itself is kept, and the entry.
     _entries: list[tuple[int, bool, dict[str, Any]]] = field(default_factory=list)
@@ -214,9 +167,9 @@ class _Taking:
         plan_versions = store.plan_versions(self.session, self.patient.id)
         sound: list[tuple[int, Resource, bytes]] = []
         for place, resource in enumerate(resources):
-            fault = _fault(resource)
-            if fault is not None:
-                self._refuse(place, resource, *fault, kept=False)
+            problem = fault(resource)
+            if problem is not None:
+                self._refuse(place, resource, *problem, kept=False)
                 continue
             digest = hashlib.sha256(json.dumps(resource, sort_keys=True).encode()).digest()
             name = (resource["resourceType"], resource["id"])
@@ -231,12 +184,17 @@ class _Taking:
             plan_versions |= _plan_version(resource)
             if diary_resources.is_entry(resource):
                 self._read_entry(place, resource)
-            elif digest in stored:
+            elif digest in stored or self._is_ours(resource):
                 self.report.unchanged += 1
             else:
                 stored.add(digest)
                 self._keep(place, resource, digest)
         self._store_entries(plan_versions)
+
+    def _is_ours(self, resource: Resource) -> bool:
+        """True for a record that Soom has of this patient already: it came from here, and as it is here it stays."""
+        kind = resource["resourceType"]
+        return kind != "Patient" and read(self.session, [self.patient], kind, resource["id"]) is not None
 
     def _refuse(self, place: int, resource: Any, path: str, why: str, *, kept: bool) -> None:
         named = resource if isinstance(resource, dict) else {}
@@ -246,6 +204,7 @@ class _Taking:
 
     def _read_entry(self, place: int, resource: Resource) -> None:
         try:
+            demand_patient(resource, self.person_id)
             self._entries.append((place, False, diary_resources.to_entry(resource)))
         except NotUnderstood as problem:
             self._refuse(place, resource, problem.path, problem.why, kept=False)
@@ -282,12 +241,14 @@ class _Taking:
             return self._restore_inhaler(resource)
         number = reading.number(resource)
         if number is not None:
+            demand_patient(resource, self.person_id)
             if number.name in {"height_cm", "weight_kg"}:
                 return self._size(number)
             return self._measure(resource, number, digest)
         taken_at = reading.happened_at(resource)
         flow = reading.peak_flow(resource)
         if flow is not None:
+            demand_patient(resource, self.person_id)
             body = {
                 "blows_litres_per_min": [flow],
                 "meter": "imported",
@@ -297,6 +258,7 @@ class _Taking:
             return self._write("peak_flow", place, body, taken_at, digest)
         consequences = reading.attack(resource)
         if consequences is not None:
+            demand_patient(resource, self.person_id)
             return self._write("attack", place, {**consequences, "source": "record"}, taken_at, digest)
         return None
 
@@ -342,11 +304,11 @@ class _Taking:
         taken_at = reading.happened_at(resource)
         if taken_at is None:
             raise NotUnderstood("It does not say when this was measured.", "Observation.effectiveDateTime")
-        own = resource["id"].removeprefix("measurement-")
-        is_own = own != resource["id"]
-        self.session.merge(
+        if taken_at > self.now + A_DAY:
+            raise NotUnderstood(f"{taken_at.date()} has not come yet.", "Observation.effectiveDateTime")
+        self.session.add(
             Measurement(
-                id=UUID(own) if is_own else uuid5(NAMESPACE, digest.hex()),
+                id=self._measurement_id(resource["id"], digest),
                 patient_id=self.patient.id,
                 kind=kind.value,
                 value=value,
@@ -361,6 +323,17 @@ class _Taking:
         )
         return kind.value
 
+    def _measurement_id(self, source_id: str, digest: bytes) -> UUID:
+        """The one that another Soom gave it, if nobody here has it; else one that follows from patient and content."""
+        prefix, _, given = source_id.partition("-")
+        try:
+            own = UUID(given) if prefix == "measurement" else None
+        except ValueError:
+            own = None
+        if own is not None and self.session.get(Measurement, own) is None:
+            return own
+        return uuid5(NAMESPACE, f"{self.patient.id} {digest.hex()}")
+
     def _restore_inhaler(self, resource: Resource) -> str | None:
         """An inhaler that Soom itself exported comes back; others' prescriptions are kept, never put in force."""
         details = next((one for one in resource.get("extension", []) if one.get("url") == INHALER), None)
@@ -370,19 +343,20 @@ class _Taking:
             said = {part["url"]: part.get("valueInteger", part.get("valueString")) for part in details["extension"]}
             inhaler_id = UUID(resource["id"].removeprefix("inhaler-"))
             prescribed_at = datetime.fromisoformat(resource["authoredOn"])
-            if self.session.get(Inhaler, inhaler_id) is None:
-                self.session.add(
-                    Inhaler(
-                        id=inhaler_id,
-                        patient_id=self.patient.id,
-                        active=resource["status"] == "active",
-                        prescribed_at=prescribed_at,
-                        stopped_at=None if resource["status"] == "active" else self.now,
-                        change=next_changes(self.session, self.patient.id),
-                        **said,
-                    )
+            if self.session.get(Inhaler, inhaler_id) is not None:
+                raise NotUnderstood("This inhaler is another patient's here.", "MedicationRequest.id")
+            self.session.add(
+                Inhaler(
+                    id=inhaler_id,
+                    patient_id=self.patient.id,
+                    active=resource["status"] == "active",
+                    prescribed_at=prescribed_at,
+                    stopped_at=None if resource["status"] == "active" else self.now,
+                    change=next_changes(self.session, self.patient.id),
+                    **said,
                 )
-                self.session.flush()
+            )
+            self.session.flush()
         except (KeyError, ValueError, TypeError) as error:
             raise NotUnderstood("The inhaler in the extension is incomplete.", f"extension[{INHALER}]") from error
         return "inhaler"

@@ -165,6 +165,11 @@ def _converted(observation: Resource, quantity: Quantity) -> float:
     value = observation.get("valueQuantity")
     if not isinstance(value, dict) or not isinstance(value.get("value"), int | float):
         raise NotUnderstood(f"{quantity.name} has no number.", "Observation.valueQuantity.value")
+    if value.get("comparator"):
+        raise NotUnderstood(
+            f"{quantity.name} is a bound ({value['comparator']} {value['value']}), not what was measured.",
+            "Observation.valueQuantity.comparator",
+        )
     unit = str(value.get("code") or value.get("unit") or "")
     if unit not in quantity.factors:
         accepted = ", ".join(quantity.factors)

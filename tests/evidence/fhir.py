@@ -9,7 +9,8 @@ from sqlmodel import Session, select
 from backend.accounts.tables import Clinician
 from backend.core.settings import Settings
 from backend.diary.tables import Attack
-from backend.interchange.importing import import_resources, read_bundle
+from backend.interchange.bundle import read_bundle
+from backend.interchange.importing import import_resources
 from backend.interchange.tables import ImportedResource
 from tests.conftest import NOON
 from tests.databases import new_database, unpooled_engine

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
 from backend.core.audit import AuditEntry
-from backend.interchange.importing import import_resources, read_bundle
+from backend.interchange.bundle import read_bundle
+from backend.interchange.importing import import_resources
 from backend.patients.tables import Patient
 from tests.backend.dashboard.conftest import signed_in
 from tests.conftest import NOON

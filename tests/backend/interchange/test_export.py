@@ -14,9 +14,11 @@ from backend.accounts.tables import Clinician
 from backend.clinical.medicines import AddOn, catalogue
 from backend.diary.tables import PeakFlow
 from backend.interchange import codes, diary_resources, record_resources
+from backend.interchange.bundle import read_bundle
 from backend.interchange.exporting import resources_of, validated
-from backend.interchange.importing import import_resources, read_bundle
+from backend.interchange.importing import import_resources
 from backend.interchange.tables import ImportedResource
+from backend.measurements.tables import Measurement
 from backend.medication.service import drug_name
 from backend.medication.tables import Inhaler
 from backend.patients.tables import Consent, Patient
@@ -104,6 +106,19 @@ def test_export_and_import_elsewhere_give_the_identical_diary(session: Session, 
         assert not again.is_new_patient
         assert dict(again.became) == {}
         assert fhir.diary_hash(elsewhere, report.patient_id) == before
+
+
+def test_what_comes_back_to_where_it_came_from_changes_nothing(session: Session, written: Patient) -> None:
+    doctor = session.exec(select(Clinician)).one()
+    before = fhir.exported(session, written)
+    wrong = session.exec(select(Measurement).where(Measurement.patient_id == written.id)).first()
+    assert wrong is not None
+    wrong.withdrawn_at, wrong.withdrawn_by = NOON, doctor.id
+    session.flush()
+    current = fhir.exported(session, written)
+    report = import_resources(session, doctor, read_bundle(before), now=NOON)
+    assert (report.not_taken, dict(report.became), dict(report.kept)) == ([], {"patient": 1}, {})
+    assert fhir.exported(session, written) == current
 
 
 def test_a_deleted_entry_leaves_as_entered_in_error_without_its_content(session: Session, written: Patient) -> None:

@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlmodel import Session, select
 
 from backend.accounts.tables import Clinician
 from backend.diary.tables import Attack, PeakFlow
+from backend.interchange.bundle import read_bundle
 from backend.interchange.errors import ImportRefused
-from backend.interchange.importing import import_resources, read_bundle
+from backend.interchange.importing import import_resources
 from backend.interchange.report import ImportReport
 from backend.interchange.tables import ImportedResource
 from backend.measurements.tables import Measurement
@@ -75,7 +77,10 @@ def test_a_new_person_joins_the_care_of_who_imports_and_has_consented_to_nothing
     [
         ("711-2", 420, "/uL", "blood_eosinophils", 420),
         ("711-2", 0.42, "10*3/uL", "blood_eosinophils", 420),
+        ("711-2", 0.42, "10*9/L", "blood_eosinophils", 420),
+        ("711-2", 420, "10*6/L", "blood_eosinophils", 420),
         ("96269-6", 38, "[ppb]", "feno", 38),
+        ("96269-6", 38, "ppb", "feno", 38),
         ("19113-0", 120, "[IU]/mL", "total_ige", 120),
         ("20150-9", 2510, "mL", "fev1", 2.51),
         ("33452-4", 7.5, "L/s", "spirometer_peak_flow", 450),
@@ -99,6 +104,22 @@ def test_a_value_in_a_unit_that_is_understood_becomes_a_measurement(
         (observation("711-2", 90000, "/uL"), "Observation.valueQuantity", "outside"),
         (observation("8302-2", 12, "cm"), "Observation.valueQuantity.value", "no person's height"),
         (observation("19935-6", 7.5, "L/min"), "body.blows_litres_per_min", "litres per second"),
+        (observation("96269-6", 0.038, "[ppm]"), "Observation.valueQuantity.code", "understood are [ppb], ppb"),
+        (
+            observation("96269-6", None, None, valueQuantity={"value": 5, "comparator": "<", "code": "[ppb]"}),
+            "Observation.valueQuantity.comparator",
+            "a bound (< 5)",
+        ),
+        (
+            observation("96269-6", 38, "[ppb]", effectiveDateTime="2027-02-01"),
+            "Observation.effectiveDateTime",
+            "2027-02-01 has not come yet",
+        ),
+        (
+            observation("96269-6", 38, "[ppb]", subject={"reference": "Patient/somebody-else"}),
+            "Observation.subject",
+            "another patient, Patient/somebody-else",
+        ),
     ],
 )
 def test_what_is_not_understood_is_told_with_its_place_and_kept_as_it_came(
@@ -111,6 +132,19 @@ def test_what_is_not_understood_is_told_with_its_place_and_kept_as_it_came(
     assert session.exec(select(Measurement).where(Measurement.patient_id == report.patient_id)).all() == []
     kept = session.exec(select(ImportedResource).where(ImportedResource.resource_type == "Observation")).one()
     assert kept.content == resource
+
+
+def test_one_bundle_in_two_hospitals_gives_each_patient_a_measurement_of_their_own(
+    session: Session, doctor: Clinician
+) -> None:
+    other = clinic.clinician(session, clinic.hospital(session), now=NOON)
+    told = [
+        observation("96269-6", 38, "[ppb]", source_id=one) for one in ("measurement-1", f"measurement-{UUID(int=7)}")
+    ]
+    here, there = (taken(session, one, person(), *told) for one in (doctor, other))
+    for report in (here, there):
+        kept = session.exec(select(Measurement).where(Measurement.patient_id == report.patient_id)).all()
+        assert [one.value for one in kept] == [38.0, 38.0]
 
 
 def test_a_home_reading_of_another_system_becomes_a_diary_entry_in_litres_per_minute(
@@ -169,6 +203,21 @@ def test_a_resource_that_is_no_fhir_is_refused_alone(
     assert report.became["feno"] == 1
 
 
+@pytest.mark.parametrize(
+    "reference", ["Patient/person-MRN-7", "https://other.example/fhir/Patient/person-MRN-7/_history/2", "urn:uuid:7"]
+)
+def test_the_patient_of_the_bundle_may_be_named_in_any_of_fhirs_ways(
+    session: Session, doctor: Clinician, reference: str
+) -> None:
+    report = taken(session, doctor, person(), observation("96269-6", 38, "[ppb]", subject={"reference": reference}))
+    assert (report.not_taken, report.became["feno"]) == ([], 1)
+
+
+def test_the_same_person_twice_is_one_person(session: Session, doctor: Clinician) -> None:
+    report = taken(session, doctor, person(), person(), observation("96269-6", 38, "[ppb]"))
+    assert (report.not_taken, report.unchanged, report.became["feno"]) == ([], 1, 1)
+
+
 def test_the_same_resource_twice_counts_once_and_two_under_one_id_are_told(session: Session, doctor: Clinician) -> None:
     first = observation("96269-6", 38, "[ppb]")
     report = taken(session, doctor, person(), first, first, observation("96269-6", 55, "[ppb]"))
@@ -188,6 +237,9 @@ def test_a_corrected_resource_is_kept_beside_the_first(session: Session, doctor:
     [
         (bundle(person(), observation("711-2", 420, "/uL"))[:-40], "cut off"),
         (b"\xff\xfe", "UTF-8"),
+        (b" \n", "The file is empty"),
+        (bundle(person(), observation("711-2", float("nan"), "/uL")), "NaN, which is no number"),
+        (b'{"resourceType": "Bundle", "entry": {"resource": {}}}', "entry is no list"),
         (b'{"resourceType": "Patient"}', "no FHIR bundle"),
         (b'{"resourceType": "Bundle", "entry": []}', "empty"),
     ],
