@@ -159,6 +159,9 @@ def import_diaries(
     """
     if source not in {"aamos00", "fhir"}:
         raise stop_with(f"Soom cannot import “{source}”. It knows: aamos00, fhir.")
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if source == "fhir" and not files:
+        raise stop_with(f"{path} holds no .json file.")
     settings = Settings()
     engine = connect(database_url(settings))
     with Session(engine) as session:
@@ -166,7 +169,7 @@ def import_diaries(
     if doctor is None:
         raise stop_with(f"There is no clinician with the address {clinician}; add one with “soom clinician add”.")
     if source == "fhir":
-        refused = _import_fhir(engine, doctor, path, patient)
+        refused = _import_fhir(engine, doctor, files, patient)
         engine.dispose()
         raise typer.Exit(1 if refused else 0)
     if not path.is_dir():
@@ -176,12 +179,9 @@ def import_diaries(
     screen.print(f"{report.patients} patients, {report.rows_accepted} of {report.rows} rows taken.")
 
 
-def _import_fhir(engine: Engine, doctor: Clinician, path: Path, patient_id: UUID | None) -> int:
+def _import_fhir(engine: Engine, doctor: Clinician, files: list[Path], patient_id: UUID | None) -> int:
     """Each file in a transaction of its own; how many were refused as a whole."""
     refused = 0
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    if not files:
-        raise stop_with(f"{path} holds no .json file.")
     for file in files:
         with Session(engine) as session:
             try:
