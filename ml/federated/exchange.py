@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from flwr.app import Message
+from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
@@ -33,6 +34,7 @@ Check = Callable[[Mapping[str, Float64]], None]
 MESSAGE_TYPE = "query"
 POLL_SECONDS = 0.2
 MOST_IDS, LONGEST_ID = 100, 100
+GONE = "no answer, for its node is gone"
 
 
 class RunRefused(RuntimeError):
@@ -210,6 +212,8 @@ class Exchange:
     @staticmethod
     def _read(message: Message) -> Reply | str:
         if message.has_error():
+            if message.error.code == ErrorCode.NODE_UNAVAILABLE:
+                return GONE
             return f"failed: {message.error.reason}"[:300]
         try:
             return reply_from_records(message.content)
@@ -297,7 +301,12 @@ class Exchange:
             replies: Iterable[Message] = self.grid.pull_messages(set(self._hellos))
             for message in sorted(replies, key=lambda message: message.metadata.src_node_id):
                 node = self._hellos.pop(message.metadata.reply_to_message_id)
-                self._welcome(node, self._read(message), set(nodes))
+                reply = self._read(message)
+                if reply == GONE:
+                    # The SuperLink lists a node for a minute after its end. It is greeted again when it is back.
+                    self._tried.discard(node)
+                else:
+                    self._welcome(node, reply, set(nodes))
 
     def _welcome(self, node: int, reply: Reply | str, nodes: set[int]) -> None:
         if isinstance(reply, str) or reply.refusal is not None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flwr.app import Message
+from flwr.app import Error, Message
+from flwr.common.constant import ErrorCode
 
 from ml.federated.coordinator import Outcome
 from ml.federated.exchange import RunRefused
@@ -129,6 +130,27 @@ def test_a_hospital_that_comes_back_takes_part_again(network: SmallNetwork) -> N
     disturbed(grid, cork, "cells", gone)
     outcome = network.train(grid)
     assert "cork is back" in outcome.events
+    assert outcome.model.card["data"]["hospitals_at_the_end"] == 4
+
+
+def test_a_hospital_whose_node_is_gone_for_a_while_takes_part_again(network: SmallNetwork) -> None:
+    """As a SuperLink tells it: for a node that is killed it answers itself, the next hello too."""
+    grid = network.grid()
+    cork = network.node_id["cork"]
+    honest, silent = grid.nodes[cork], ["cells", "hello", "hello"]
+
+    def gone(message: Message) -> Message | None:
+        if silent and step_of(message) == silent[0]:
+            silent.pop(0)
+            return Message(Error(code=ErrorCode.NODE_UNAVAILABLE, reason="Node Unavailable"), reply_to=message)
+        return honest(message)
+
+    grid.nodes[cork] = gone
+    outcome = network.train(grid)
+    assert [event for event in outcome.events if "cork" in event or "a node" in event] == [
+        "cork left the run: no answer, for its node is gone",
+        "cork is back",
+    ]
     assert outcome.model.card["data"]["hospitals_at_the_end"] == 4
 
 
