@@ -213,6 +213,8 @@ class _Taking:
         became = None
         try:
             became = self._become(place, resource, digest)
+            if became is None and resource["resourceType"] == "Observation":
+                self.report.unknown_codes[reading.code_of(resource)] += 1
         except NotUnderstood as problem:
             self._refuse(place, resource, problem.path, problem.why, kept=True)
         self.session.add(

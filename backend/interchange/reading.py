@@ -147,6 +147,12 @@ def _codings(observation: Resource) -> list[Resource]:
     return [one for one in observation.get("code", {}).get("coding", []) if "system" in one and "code" in one]
 
 
+def code_of(observation: Resource) -> str:
+    """system|code of its first coding, or its text where it has none."""
+    first = next(iter(_codings(observation)), None)
+    return f"{first['system']}|{first['code']}" if first else str(observation["code"].get("text", "no code"))
+
+
 def _meant(observation: Resource, known: Iterable[Quantity]) -> tuple[Quantity | None, str | None]:
     for coding in _codings(observation):
         for quantity in known:

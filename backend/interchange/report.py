@@ -22,13 +22,17 @@ class NotTaken:
 
 @dataclass
 class ImportReport:
-    """`became`: how many resources turned into which of Soom's own records; `kept`: stored as they came, by type."""
+    """`became`: how many resources turned into which of Soom's own records; `kept`: stored as they came, by type.
+
+    `unknown_codes`: observations among those kept whose code Soom has no place for, by system|code.
+    """
 
     patient_id: UUID
     is_new_patient: bool
     entries: int = 0
     became: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
+    unknown_codes: Counter[str] = field(default_factory=Counter)
     unchanged: int = 0
     not_taken: list[NotTaken] = field(default_factory=list)
     asthma: AsthmaEvidence = field(default_factory=AsthmaEvidence)
@@ -45,6 +49,7 @@ class ImportReport:
             "resources": self.entries,
             "became": dict(self.became),
             "kept": dict(self.kept),
+            "unknown_codes": dict(self.unknown_codes.most_common()),
             "unchanged": self.unchanged,
             "asthma": {"strongest": self.asthma.strongest, "by": {w: dict(c) for w, c in self.asthma.found.items()}},
             "not_taken": [asdict(one) for one in self.not_taken],

@@ -21,7 +21,9 @@ class Problems:
     found: list[FieldProblem] = field(default_factory=list)
 
     def add(self, place: str, message: str) -> None:
-        self.found.append(FieldProblem(place, message))
+        """What is wrong with a field is told once: a second problem may be of the value that stands in for it."""
+        if all(one.field != place for one in self.found):
+            self.found.append(FieldProblem(place, message))
 
 
 class Fields:

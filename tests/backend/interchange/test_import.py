@@ -147,6 +147,13 @@ def test_one_bundle_in_two_hospitals_gives_each_patient_a_measurement_of_their_o
         assert [one.value for one in kept] == [38.0, 38.0]
 
 
+def test_codes_that_nothing_here_stands_for_are_counted_in_the_report(session: Session, doctor: Clinician) -> None:
+    # The code that FeNO was once mistaken for: a respiratory rate.
+    rates = [observation("76270-8", 18, "/min", source_id=one) for one in ("r1", "r2")]
+    report = taken(session, doctor, person(), *rates, observation("96269-6", 0.038, "[ppm]", source_id="f"))
+    assert report.as_json()["unknown_codes"] == {"http://loinc.org|76270-8": 2}
+
+
 def test_a_home_reading_of_another_system_becomes_a_diary_entry_in_litres_per_minute(
     session: Session, doctor: Clinician
 ) -> None:

@@ -30,6 +30,14 @@ def test_an_empty_follow_up_window_is_refused() -> None:
     )
 
 
+def test_a_window_of_centuries_is_told_by_its_own_number_alone() -> None:
+    with pytest.raises(ProtocolRefused) as refused:
+        parse_protocol(changed(("last_day = 365", "last_day = 99999")))
+    assert [(one.field, one.message) for one in refused.value.problems] == [
+        ("follow_up.last_day", "is 99999; it must be a whole number from 1 to 3660")
+    ]
+
+
 def test_a_window_that_looks_behind_the_observation_is_refused() -> None:
     found = problems(("[covariates]\nwindow_days = 365", "[covariates]\nwindow_days = 700"))
     assert "covariates.window_days" in found
