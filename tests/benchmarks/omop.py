@@ -20,6 +20,7 @@ from ml.omop.source import OmopSource
 from tests.conftest import NOON
 from tests.databases import new_database, unpooled_engine
 from tests.factories.full_clinic import full_clinic
+from tests.factories.step_five import bring_to_step_five
 from tests.figures import Figure, figure
 
 # Each copy of the clinic of twelve is another dozen patients with two months of diary.
@@ -74,6 +75,8 @@ def figures() -> Iterator[Figure]:
         engine = unpooled_engine(url)
         with Session(engine) as session:
             clinic = full_clinic(session, now=NOON)
+            for patient in list(clinic.patients.values())[:6]:
+                bring_to_step_five(session, patient, clinic.doctor, now=NOON)
             for patient in clinic.patients.values():
                 session.add(
                     Consent(
