@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +25,10 @@ VOCABULARY_OF_KIND = {"type": "Type Concept", "gender": "Gender", "visit": "Visi
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """`concept_id` is the standard concept, 0 where there is none; `local_id` then names it in OMOP's local range."""
+    """`concept_id` is the standard concept, 0 where there is none; `local_id` then names it in OMOP's local range.
+
+    `factors` of a unit: concept of another unit → what turns a value in it into this one.
+    """
 
     kind: str
     key: str
@@ -38,6 +41,7 @@ class Concept:
     mark: str
     source: str
     soom_name: str
+    factors: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def source_concept_id(self) -> int:
@@ -67,6 +71,7 @@ def concepts() -> Mapping[str, Mapping[str, Concept]]:
                 mark=str(entry["mark"]),
                 source=str(entry.get("source", "")),
                 soom_name=str(entry.get("soom", key)),
+                factors={int(other): float(factor) for other, factor in entry.get("factors", {}).items()},
             )
             for key, entry in entries.items()
         }

@@ -19,7 +19,7 @@ Int64 = NDArray[np.int64]
 EPOCH_ORDINAL = 719_163
 LEAST_STEROID_DAYS = 3
 DAYS_PER_YEAR = 365.25
-# By UCUM text, as source_value carries it; a concept id of a unit is looked up in the mapping.
+# By UCUM text, as source_value carries it; concepts of units stand in the mapping.
 LITRES_PER_MIN = {"L/min": 1.0, "l/min": 1.0, "L/s": 60.0, "l/s": 60.0}
 # Laboratories count in cells per microlitre or in thousands of them; another unit, or none, is not read.
 EOSINOPHIL_UNITS = {
@@ -131,8 +131,10 @@ def _days(source: OmopSource, refused: list[Refused]) -> None:
 def _factor(unit: str, by_text: dict[str, float]) -> str:
     """SQL: what turns a measured value into `unit`; NULL where the unit is not told or not known."""
     texts = " ".join(f"WHEN unit_source_value = '{text}' THEN {factor}" for text, factor in by_text.items())
-    number = concept("unit", unit).concept_id
-    return f"(CASE {f'WHEN unit_concept_id = {number} THEN 1' if number else ''} {texts} END)"
+    named = concept("unit", unit)
+    by_concept = {named.concept_id: 1.0, **named.factors} if named.concept_id else {}
+    numbers = " ".join(f"WHEN unit_concept_id = {number} THEN {factor}" for number, factor in by_concept.items())
+    return f"(CASE {numbers} {texts} END)"
 
 
 def _peak_flow(source: OmopSource, refused: list[Refused]) -> None:

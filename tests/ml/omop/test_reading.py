@@ -61,7 +61,13 @@ def peak_flow(value: float | None, unit: int | None = 8698, text: str | None = N
 
 def test_litres_a_second_become_litres_a_minute_and_halves_of_the_day_are_kept_apart() -> None:
     found = read(
-        measurement=rows("measurement", peak_flow(7.5, None, "L/s"), peak_flow(430, hour=12), peak_flow(410, hour=19))
+        measurement=rows(
+            "measurement",
+            peak_flow(7.5, None, "L/s"),
+            peak_flow(7.2, 32700),
+            peak_flow(430, hour=12),
+            peak_flow(410, hour=19),
+        )
     )
     assert found.diaries.morning_litres_per_min.tolist() == [450]
     assert found.diaries.evening_litres_per_min.tolist() == [430]
@@ -81,6 +87,17 @@ def test_a_peak_flow_without_a_unit_or_with_an_impossible_value_is_refused_and_c
         "peak flow in a unit that is not told or not known": 2,
         "peak flow outside 30 to 900 L/min": 1,
     }
+
+
+@pytest.mark.parametrize(("unit", "value"), [(8647, 410.0), (8785, 410.0), (8848, 0.41), (9444, 0.41)])
+def test_eosinophils_are_read_in_every_unit_that_laboratories_count_in(unit: int, value: float) -> None:
+    counted = {
+        "measurement_concept_id": concept("measurement", "blood_eosinophils").concept_id,
+        "value_as_number": value,
+        "unit_concept_id": unit,
+    }
+    profiles = read(measurement=rows("measurement", counted)).profiles
+    np.testing.assert_allclose(profiles.eosinophils_per_microlitre, [410])
 
 
 def test_biomarkers_come_in_the_units_that_are_told_and_the_latest_counts() -> None:
