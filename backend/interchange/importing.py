@@ -26,7 +26,7 @@ from backend.interchange.codes import Resource
 from backend.interchange.errors import ImportRefused, NotUnderstood
 from backend.interchange.record_resources import INHALER, PATIENT, PLAN_VERSION
 from backend.interchange.report import ImportReport, NotTaken
-from backend.interchange.search import read
+from backend.interchange.search import read_own
 from backend.interchange.tables import ImportedResource, PatientIdentifier
 from backend.measurements.rules import LIMITS, MeasurementKind, Value, refusals
 from backend.measurements.tables import Measurement
@@ -194,7 +194,7 @@ class _Taking:
     def _is_ours(self, resource: Resource) -> bool:
         """True for a record that Soom has of this patient already: it came from here, and as it is here it stays."""
         kind = resource["resourceType"]
-        return kind != "Patient" and read(self.session, [self.patient], kind, resource["id"]) is not None
+        return kind != "Patient" and read_own(self.session, [self.patient], kind, resource["id"]) is not None
 
     def _refuse(self, place: int, resource: Any, path: str, why: str, *, kept: bool) -> None:
         named = resource if isinstance(resource, dict) else {}

@@ -255,7 +255,18 @@ def _forecasts(session: Session, patient: Patient, window: Window) -> list[Found
 def read(
     session: Session, patients: Sequence[Patient], resource_type: str, resource_id: str
 ) -> tuple[Patient, Resource] | None:
-    """One resource of one of the `patients`, or None."""
+    """One resource of one of the `patients`, Soom's own or kept as another system sent it, or None."""
+    own = read_own(session, patients, resource_type, resource_id)
+    if own is not None:
+        return own
+    by_id = {patient.id: patient for patient in patients}
+    kept = store.imported_named(session, list(by_id), resource_type, resource_id)
+    return None if kept is None else (by_id[kept.patient_id], kept.content)
+
+
+def read_own(
+    session: Session, patients: Sequence[Patient], resource_type: str, resource_id: str
+) -> tuple[Patient, Resource] | None:
     by_id = {patient.id: patient for patient in patients}
     if resource_type == "Patient":
         found = next((patient for patient in patients if str(patient.id) == resource_id), None)

@@ -137,3 +137,20 @@ def imported_in(session: Session, patient_id: UUID, resource_type: str, window: 
         .order_by(col(ImportedResource.happened_at).desc(), record_id.collate("C").desc())
         .limit(window.limit)
     ).all()
+
+
+def imported_named(
+    session: Session, patient_ids: Sequence[UUID], resource_type: str, source_id: str
+) -> ImportedResource | None:
+    """The newest version under the other system's id, of those that are only kept; None where two patients have it."""
+    versions = session.exec(
+        select(ImportedResource)
+        .where(
+            col(ImportedResource.patient_id).in_(patient_ids),
+            ImportedResource.resource_type == resource_type,
+            ImportedResource.source_id == source_id,
+            col(ImportedResource.became).is_(None),
+        )
+        .order_by(col(ImportedResource.received_at).desc())
+    ).all()
+    return versions[0] if len({one.patient_id for one in versions}) == 1 else None

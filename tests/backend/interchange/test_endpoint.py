@@ -108,6 +108,11 @@ def test_records_of_other_systems_are_found_too(browser: TestClient, session: Se
     report = import_resources(session, made.doctor, read_bundle(fhir.bundle(fhir.person(), temperature)), now=NOON)
     patient = session.get_one(Patient, report.patient_id)
     assert found(browser, "Observation", patient) == [temperature]
+    assert browser.get("/fhir/Observation/warm").json() == temperature
+    # Another system gave the same id to a record of somebody else: neither is shown for the other.
+    somebody = fhir.person("MRN-8", name=[{"text": "Jaan Kask"}])
+    import_resources(session, made.doctor, read_bundle(fhir.bundle(somebody, temperature)), now=NOON)
+    assert browser.get("/fhir/Observation/warm").status_code == 404
 
 
 def test_a_deleted_entry_is_not_found(browser: TestClient, session: Session, made: FullClinic) -> None:
