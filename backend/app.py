@@ -23,6 +23,7 @@ from backend.dashboard import (
 from backend.dashboard import pages as dashboard_pages
 from backend.dashboard import routes as dashboard
 from backend.dashboard.error_pages import add_error_pages
+from backend.interchange import pages as interchange_pages
 from backend.interchange import routes as interchange
 from backend.operations import pages as operations_pages
 from backend.operations import routes as operations
@@ -51,6 +52,7 @@ def build_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> Fa
     app.include_router(accounts.router)
     app.include_router(sync.router)
     app.include_router(interchange.router)
+    app.include_router(interchange_pages.router)
     app.include_router(sharing.router)
     app.include_router(dashboard.router)
     app.include_router(treatment_routes.router)

@@ -144,8 +144,17 @@ class Words:
 
     def action(self, action: str) -> str:
         """An action of the audit trail; one without a text is shown by its code rather than hidden."""
-        key = f"action.{action}"
-        return self.t(key) if key in catalogue(self.language) else action
+        return self._known(f"action.{action}", action)
+
+    def resource(self, resource_type: str) -> str:
+        """A FHIR resource type; one without a text is shown by its name."""
+        return self._known(f"foreign.resource.{resource_type}", resource_type)
+
+    def resource_status(self, code: str | None) -> str:
+        return "" if code is None else self._known(f"foreign.status_word.{code}", code)
+
+    def _known(self, key: str, otherwise: str) -> str:
+        return self.t(key) if key in catalogue(self.language) else otherwise
 
     def chart(self) -> dict[str, str]:
         """The texts that charts.js shows."""

@@ -115,15 +115,50 @@ def imported_hashes(session: Session, patient_id: UUID) -> set[bytes]:
     return set(session.exec(select(ImportedResource.content_hash).where(ImportedResource.patient_id == patient_id)))
 
 
-def imported_in(session: Session, patient_id: UUID, resource_type: str, window: Window) -> Sequence[ImportedResource]:
-    """The newest version of each resource that is only kept; what became something of Soom's own appears as that."""
+def _superseded() -> ColumnElement[bool]:
+    """SQL condition: a newer version of the resource has come."""
     newer = aliased(ImportedResource)
-    superseded = exists().where(
+    return exists().where(
         col(newer.patient_id) == col(ImportedResource.patient_id),
         col(newer.resource_type) == col(ImportedResource.resource_type),
         col(newer.source_id) == col(ImportedResource.source_id),
         col(newer.received_at) > col(ImportedResource.received_at),
     )
+
+
+def imported_counts(session: Session, patient_id: UUID) -> dict[str, int]:
+    """Resources of other systems by type, each counted once however many versions of it came."""
+    rows = session.exec(
+        select(ImportedResource.resource_type, func.count())
+        .where(ImportedResource.patient_id == patient_id, ~_superseded())
+        .group_by(ImportedResource.resource_type)
+    )
+    return {str(resource_type): int(count) for resource_type, count in rows}
+
+
+def imported_of_types(
+    session: Session, patient_id: UUID, resource_types: Sequence[str], *, limit: int, offset: int
+) -> Sequence[ImportedResource]:
+    """The newest version of each resource of these types, newest first, whether or not it became something here."""
+    return session.exec(
+        select(ImportedResource)
+        .where(
+            ImportedResource.patient_id == patient_id,
+            col(ImportedResource.resource_type).in_(resource_types),
+            ~_superseded(),
+        )
+        .order_by(
+            col(ImportedResource.happened_at).desc(),
+            col(ImportedResource.source_id),
+            col(ImportedResource.content_hash),
+        )
+        .limit(limit)
+        .offset(offset)
+    ).all()
+
+
+def imported_in(session: Session, patient_id: UUID, resource_type: str, window: Window) -> Sequence[ImportedResource]:
+    """The newest version of each resource that is only kept; what became something of Soom's own appears as that."""
     record_id = func.concat("imported-", func.encode(col(ImportedResource.content_hash), "hex"))
     return session.exec(
         select(ImportedResource)
@@ -131,7 +166,7 @@ def imported_in(session: Session, patient_id: UUID, resource_type: str, window: 
             ImportedResource.patient_id == patient_id,
             ImportedResource.resource_type == resource_type,
             col(ImportedResource.became).is_(None),
-            ~superseded,
+            ~_superseded(),
             page_of(window, col(ImportedResource.happened_at), record_id),
         )
         .order_by(col(ImportedResource.happened_at).desc(), record_id.collate("C").desc())

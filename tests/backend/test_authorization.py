@@ -95,6 +95,7 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/patients/{patient_id}"): PAGE_OF_CARE_TEAM,
     ("POST", "/patients/{patient_id}/enrolment-codes"): PAGE_OF_CARE_TEAM,
     ("GET", "/patients/{patient_id}/audit"): PAGE_OF_CARE_TEAM,
+    ("GET", "/patients/{patient_id}/records"): PAGE_OF_CARE_TEAM,
     ("GET", "/v1/clinician/colleagues"): CLINICIANS,
     ("POST", "/v1/clinician/alerts/{alert_id}/hand-over"): CARE_TEAM,
     ("GET", "/v1/clinician/hand-overs"): CLINICIANS,

@@ -68,3 +68,35 @@ def diary_hash(session: Session, patient_id: UUID) -> str:
     patient = session.get_one(Patient, patient_id)
     rows = sorted(whole_diary(session, patient), key=lambda row: (row["kind"], str(row["id"])))
     return hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest()
+
+
+# Of another system, about the person whom its bundle calls p.
+DIAGNOSIS = {
+    "resourceType": "Condition",
+    "id": "c1",
+    "clinicalStatus": {"coding": [{"code": "resolved"}]},
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "36971009", "display": "Sinusitis"}]},
+    "subject": {"reference": "Patient/p"},
+    "onsetDateTime": "2020-02-03",
+}
+PRESCRIPTION = {
+    "resourceType": "MedicationRequest",
+    "id": "m1",
+    "status": "stopped",
+    "intent": "order",
+    "medicationCodeableConcept": {"text": "Montelukast 10 mg"},
+    "subject": {"reference": "Patient/p"},
+    "authoredOn": "2021-05-06",
+    "dosageInstruction": [{"text": "one tablet each evening"}],
+}
+
+
+def vaccination(number: int, name: str = "Influenza") -> dict[str, Any]:
+    return {
+        "resourceType": "Immunization",
+        "id": f"v{number}",
+        "status": "completed",
+        "vaccineCode": {"text": name},
+        "patient": {"reference": "Patient/p"},
+        "occurrenceDateTime": f"{1950 + number}-10-01",
+    }

@@ -13,10 +13,11 @@ from backend.accounts.tables import Hospital
 from backend.app import build_app
 from backend.core.settings import PROJECT_ROOT, Settings
 from backend.dashboard.assets import VENDOR
+from backend.interchange.importing import import_resources
 from tests.browser import AT_DOUBLE_TEXT, CHROMIUM, Watched, launch, serving, watched
 from tests.conftest import NOON, SettableClock
 from tests.databases import new_database, unpooled_engine
-from tests.factories import clinic
+from tests.factories import clinic, fhir
 from tests.factories.full_clinic import FullClinic, full_clinic
 
 AXE = PROJECT_ROOT / "backend" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
@@ -42,6 +43,10 @@ def site(template_database: str, tmp_path_factory: pytest.TempPathFactory) -> It
     with new_database(template_url=template_database) as url:
         with Session(unpooled_engine(url), expire_on_commit=False) as session:
             made = full_clinic(session, now=NOON)
+            person = {"resourceType": "Patient", "id": "p", "name": [{"text": made.in_danger.display_name}]}
+            records = [person, fhir.DIAGNOSIS, fhir.PRESCRIPTION, fhir.vaccination(1), fhir.vaccination(2)]
+            import_resources(session, made.doctor, records, now=NOON, patient_id=made.in_danger.id)
+            session.commit()
         settings = Settings(database_url=url, demo=True, data_folder=tmp_path_factory.mktemp("data"))
         app = build_app(settings, clock=clock)
         with serving(app) as address:
@@ -87,6 +92,7 @@ def paths(site: Site) -> dict[str, str]:
         "audit": f"{patient}/audit",
         "treatment": f"{patient}/treatment?edit=1",
         "profile": f"{patient}/profile",
+        "records": f"{patient}/records",
         "hand-overs": "/hand-overs",
         "contacts": "/contacts",
         "not-found": "/patients/00000000-0000-0000-0000-000000000007",
