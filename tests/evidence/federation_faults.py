@@ -1,0 +1,66 @@
+"""What becomes of a run over real processes in which one SuperNode is killed in mid-round, one comes late, and one
+hospital is registered twice.
+
+The killed one is started again once the coordinator has noticed; hospitals are of made-up patients.
+"""
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.network.demonstration import free_ports
+from ml.federated.deployment import running
+from ml.federated.simulated import make_hospitals
+from ml.model import load_model
+from tests.figures import Figure, figure
+from tests.ml.conftest import made_up_cohort
+from tests.ml.federated.networks import DAYS, PLAN, SIZES, made_up_cohorts
+
+STEP_SECONDS, RUN_SECONDS = 30.0, 900.0
+
+
+def figures() -> Iterator[Figure]:
+    """Figures named `federation.faults.…`."""
+    cohorts = made_up_cohorts()
+    late = {"elba": made_up_cohort(seed=30, patients=50, days=DAYS)}
+    said: list[str] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folders = make_hospitals(folder, cohorts | late, PLAN.privacy)
+        elba = folders.pop("elba")
+        twin = Path(shutil.copytree(folders["aden"], folder / "aden_again"))
+        with running(folder / "coordinator", free_ports(8), folders) as network:
+            network.start_supernode(twin, 5)
+
+            def say(line: str) -> None:
+                said.append(line)
+                if "patient-days" in line:
+                    network.stop("dijon", signal.SIGKILL)
+                elif line.startswith("dijon left the run"):
+                    network.start_supernode(folders["dijon"], 3)
+                    network.start_supernode(elba, 6)
+
+            outcome = network.run(folder / "run", PLAN, len(SIZES), say, RUN_SECONDS, STEP_SECONDS)
+        if "refused" in outcome:
+            raise RuntimeError(f"{outcome['refused']}: {said}")
+        card = load_model(folder / "run" / "model").card
+    expected = {
+        "killed_in_mid_round": "dijon left the run: no answer to",
+        "killed_and_back": "dijon is back",
+        "late": "elba came late and takes part from the next run on",
+        "registered_twice": "aden is registered twice; its second node is not asked",
+    }
+    for fault, words in expected.items():
+        times = sum(1 for line in said if line.startswith(words))
+        yield figure(f"federation.faults.{fault}", float(times), "times said", goal="once", met=times == 1)
+    auroc, at_the_end = float(card["held_out"]["7"]["auroc"]), int(card["data"]["hospitals_at_the_end"])
+    yield figure(
+        "federation.faults.hospitals_at_the_end",
+        float(at_the_end),
+        "hospitals",
+        goal=f"{len(SIZES)}: the killed one is back, the late one waits, nobody counts twice",
+        met=at_the_end == len(SIZES),
+    )
+    yield figure("federation.faults.auroc_held_out", auroc, "AUROC", goal="above 0.65", met=auroc > 0.65)
