@@ -30,7 +30,6 @@ from ml.federated.tree_steps import FAST_NAMES, MOST_LEAVES, booster_of, variant
 from ml.federated.trees import Tree, TreesRefused
 from ml.model import MAIN_HORIZON_DAYS, Head, Model, Reference, save_model
 from ml.registry import try_model
-from ml.training.experts import RIDGE_PENALTY
 
 Float64 = NDArray[np.float64]
 Merged = dict[str, tuple[Tree, ...]]
@@ -175,7 +174,7 @@ class Federation:
 
         found = self.exchange.ask(
             "cells",
-            fields=fields | {"ridge": RIDGE_PENALTY},
+            fields=fields,
             arrays=arrays | {"centre": centre, "scale": scale},
             shapes=shapes | {"cells": shape},
             check=check,

@@ -13,7 +13,7 @@ from ml.federated.differential import noise_for
 from ml.federated.exchange import Exchange, RunRefused
 from ml.federated.regression import Newton, Standard, standard_from_sums, sums_shapes
 from ml.federated.tree_steps import variant_name
-from ml.training.experts import RAREST_MISSING, RIDGE_PENALTY
+from ml.training.experts import RAREST_MISSING
 
 Float64 = NDArray[np.float64]
 KINDS: Mapping[str, Sequence[int]] = {"rate": SLOW_COLUMNS, "linear": range(len(FEATURES))}
@@ -106,7 +106,7 @@ def fit_exactly(
 
     `starts` are coefficients to begin at, such as the mean of the hospitals' own.
     """
-    fits = {model.name: Newton(starts[model.name], RIDGE_PENALTY) for model in models}
+    fits = {model.name: Newton(starts[model.name], exchange.plan.ridge) for model in models}
     rounds, participants = 0, exchange.members.present
     while active := [model for model in models if not fits[model.name].done]:
         rounds += 1

@@ -53,7 +53,7 @@ def own_model(rows: HospitalRows, hospital: int, plan: FederationPlan) -> Model 
     which = plan.horizons.index(MAIN_HORIZON_DAYS)
     chosen = rows.chosen(which, -1)
     label, patient = rows.label[which][chosen], rows.patient[chosen]
-    training = TrainingPlan(seed=plan.seed, trees=plan.trees, folds=plan.folds)
+    training = TrainingPlan(seed=plan.seed, trees=plan.trees, folds=plan.folds, ridge=plan.ridge)
     try:
         fitted = fit_calibrated_head(rows.features[chosen], label, rows.fold[patient], training)
     except ValueError:

@@ -40,7 +40,7 @@ def cells(rows: HospitalRows, question: Question, plan: FederationPlan) -> Sums:
     edges = cell_edges(_floats(question, "centre"), _floats(question, "scale"))
     found = {"cells": cell_counts(rows.values[rows.fold[rows.patient] >= 0], edges)}
     for name, inputs, label, _ in _models(rows, question, plan):
-        found[f"{name}.start"] = own_fit(inputs, label, float(question.fields["ridge"])) * label.sum()
+        found[f"{name}.start"] = own_fit(inputs, label, plan.ridge) * label.sum()
     return found
 
 

@@ -41,6 +41,7 @@ def fit_linear(
     label: NDArray[np.bool_],
     columns: Sequence[int],
     weight: Float64 | None = None,
+    ridge: float = RIDGE_PENALTY,
 ) -> LinearExpert:
     """Ridge-penalised logistic regression of rows that count `weight` each. ValueError unless both outcomes occur."""
     if label.all() or not label.any():
@@ -55,7 +56,7 @@ def fit_linear(
     rate = missing.mean(axis=0)
     with_gap = np.flatnonzero((rate > RAREST_MISSING) & (rate < 1.0))
     design = np.hstack([standard, missing[:, with_gap]])
-    fitted = LogisticRegression(C=1.0 / RIDGE_PENALTY, solver="newton-cholesky", max_iter=100).fit(
+    fitted = LogisticRegression(C=1.0 / ridge, solver="newton-cholesky", max_iter=100).fit(
         design, label, sample_weight=weight
     )
     missing_coefficient = np.zeros(len(columns))

@@ -17,7 +17,7 @@ from ml.model import MAIN_HORIZON_DAYS, Head, Model, Reference
 from ml.personal import hospital_shift
 from ml.scoring import head_logit, personalised
 from ml.training.calibration import fit_calibration, hospital_factors, log_loss
-from ml.training.experts import fit_linear, fit_trees
+from ml.training.experts import RIDGE_PENALTY, fit_linear, fit_trees
 from ml.training.outcome import followed_days, judged_days, onset_within
 
 Bool = NDArray[np.bool_]
@@ -49,7 +49,7 @@ class TrainingPlan:
     """How a model is fitted. `every_days` thins the days, of which neighbours say much the same.
 
     Days before an attack are rare and say most: with `attack_every_days` they are thinned less, and every row counts
-    for the days that it stands for. `every_days` must be a multiple of it.
+    for the days that it stands for. `every_days` must be a multiple of it. `ridge` is the regressions' penalty.
     """
 
     seed: int = 1
@@ -59,6 +59,7 @@ class TrainingPlan:
     attack_every_days: int | None = None
     horizons: tuple[int, ...] = HORIZONS_DAYS
     threshold_patients: int = 3000
+    ridge: float = RIDGE_PENALTY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,11 +118,11 @@ def fit_head(
     features: NDArray[np.float32], label: Bool, plan: TrainingPlan, weight: NDArray[np.float64] | None = None
 ) -> Head:
     """One horizon's experts, not yet calibrated."""
-    rate = fit_linear(features, label, SLOW_COLUMNS, weight)
+    rate = fit_linear(features, label, SLOW_COLUMNS, weight, plan.ridge)
     # On all columns, not only the fast ones: how much a bad day means depends on whose it is.
     columns = range(len(FEATURES))
     trees = fit_trees(features, label, columns, rate.logit(features), plan.trees, plan.seed, weight=weight)
-    linear = fit_linear(features, label, range(len(FEATURES)), weight)
+    linear = fit_linear(features, label, range(len(FEATURES)), weight, plan.ridge)
     return Head(rate=rate, trees=trees, linear=linear, slope=1.0, intercept=0.0)
 
 

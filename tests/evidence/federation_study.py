@@ -77,8 +77,8 @@ def together(cohorts: Mapping[str, Cohort]) -> Cohort:
 
 
 def alone(cohort: Cohort, seed: int, trees: int = TREES) -> Model:
-    """Ordinary training on one cohort."""
-    plan = TrainingPlan(seed=seed, trees=trees, horizons=(MAIN_HORIZON_DAYS,))
+    """Ordinary training on one cohort, with the penalty of the federated regressions."""
+    plan = TrainingPlan(seed=seed, trees=trees, horizons=(MAIN_HORIZON_DAYS,), ridge=FederationPlan().ridge)
     return train(cohort, plan, {"model_id": "own", "model_version": "1"})
 
 

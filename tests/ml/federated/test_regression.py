@@ -17,7 +17,7 @@ def test_federated_regression_is_that_of_all_rows_together(
     chosen = [part.chosen(0, -1) for part in rows]
     features = np.concatenate([part.features[which] for part, which in zip(rows, chosen, strict=True)])
     label = np.concatenate([part.label[0][which] for part, which in zip(rows, chosen, strict=True)])
-    pooled = fit_linear(features, label, range(len(FEATURES)))
+    pooled = fit_linear(features, label, range(len(FEATURES)), ridge=PLAN.ridge)
     federated = outcome.model.heads[7].linear  # type: ignore[attr-defined]
     assert np.allclose(federated.centre, pooled.centre, atol=1e-5)
     assert np.abs(federated.logit(features) - pooled.logit(features)).max() < 0.01
