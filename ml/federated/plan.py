@@ -39,7 +39,7 @@ class Privacy:
     """
 
     masked: bool = True
-    patients_per_leaf: int = 10
+    patients_per_leaf: int = 20
     rows_per_leaf: int = 100
     patients_to_grow: int = 200
     smallest_cell: int = 10

@@ -22,7 +22,7 @@ PLAN = FederationPlan(
     trees=6,
     bins=31,
     set_aside=0.0,
-    privacy=Privacy(patients_to_grow=10, smallest_cell=5),
+    privacy=Privacy(patients_per_leaf=10, patients_to_grow=10, smallest_cell=5),
 )
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -62,7 +62,7 @@ class SmallNetwork:
 def small_network(folder: Path, cohorts: dict[str, Cohort]) -> SmallNetwork:
     """Folders, keys and rosters for hospitals that accept any plan and take part with `cohorts`."""
     network = SmallNetwork(folder)
-    floor = Privacy(masked=False, patients_to_grow=10, smallest_cell=5)
+    floor = Privacy(masked=False, patients_per_leaf=10, patients_to_grow=10, smallest_cell=5)
     folders = {name: folder / name for name in cohorts}
     keys = {
         name: new_hospital(folders[name], HospitalSettings(name, code, {"file": "cohort.npz"}, "any", floor))
