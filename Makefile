@@ -90,7 +90,7 @@ migrate: setup ## Bring the database of DATABASE_URL (or the embedded one) to th
 	@$(BIN)/soom migrate
 
 train: setup ## Train the shipped demonstration model anew
-	@$(BIN)/soom-ml train --patients 32000 --trees 300 --every-days 24 --attack-every-days 2 --model-version 3
+	@$(BIN)/soom-ml train --patients 32000 --trees 300 --every-days 24 --attack-every-days 2 --model-version 4
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --quiet

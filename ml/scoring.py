@@ -17,7 +17,8 @@ Bool = NDArray[np.bool_]
 class DailyScores:
     """Arrays (days, patients): whether a day is scored, the 7-day log-odds before and after the personal layer.
 
-    `alarm_score` mixes level and deviation from the own month; `state` is what the personal layer remembers at the end.
+    `alarm_score` mixes level and deviation from the own fortnight; `state` is what the personal layer remembers at the
+    end.
     """
 
     scored: Bool

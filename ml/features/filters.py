@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ml.contract import DIARY_RANGES, EVENT_COLUMNS, SIGNAL_COLUMNS
 from ml.features.infection import InfectionState, advance_infection
-from ml.features.worsening import RELIEVER, WorseningState, WorseningView, advance_worsening
+from ml.features.signs import RELIEVER, Signs
+from ml.features.worsening import WorseningState, advance_worsening
 
 Float64 = NDArray[np.float64]
 
@@ -50,6 +51,7 @@ PRIOR_READINGS = 5.0
 RECOVERY_DAYS = 14
 
 _WORSENING_ROWS = [SIGNAL[name] for name in ("morning", "evening", "symptoms", "reliever")]
+_ANSWER_ROWS = [SIGNAL[name] for name in ("night_waking", "activity_limited")]
 _ENTRY_ROWS = [DIARY_COLUMNS.index(name) for name in SIGNAL_COLUMNS]
 _EVENT_ROWS = [DIARY_COLUMNS.index(name) for name in EVENT_COLUMNS]
 
@@ -104,7 +106,7 @@ class DayView:
     spread: Float64
     recovering: NDArray[np.bool_]
     onset: NDArray[np.bool_]
-    worsening: WorseningView
+    signs: Signs
 
 
 def signals_of(columns: NDArray[np.float32]) -> Float64:
@@ -171,8 +173,13 @@ def advance(state: FilterState, columns: NDArray[np.float32]) -> DayView:
     advance_infection(state.infection, today[SIGNAL["triggers"]])
     readings = today[_WORSENING_ROWS]
     readings[RELIEVER] = np.log1p(readings[RELIEVER])
-    night_waking, activity_limited = today[SIGNAL["night_waking"]], today[SIGNAL["activity_limited"]]
-    worsening = advance_worsening(
-        state.worsening, readings, night_waking, activity_limited, state.infection.chance, recovering
+    signs = advance_worsening(
+        state.worsening,
+        readings,
+        today[_ANSWER_ROWS],
+        state.infection.chance,
+        state.days_since_entry,
+        recovering,
+        onset,
     )
-    return DayView(today, means, baseline, spread, recovering, onset, worsening)
+    return DayView(today, means, baseline, spread, recovering, onset, signs)
