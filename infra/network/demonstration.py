@@ -19,6 +19,7 @@ from ml.federated.simulated import make_hospitals, simulated_hospitals
 
 SEED = 5
 PATIENTS, DAYS = 1_800, 365
+SET_ASIDE = 0.25
 RUN_SECONDS = 3600.0
 
 
@@ -45,12 +46,12 @@ def table(sizes: Mapping[str, int], judgement: Mapping[str, Mapping[str, Any]]) 
     lines = [
         "",
         "On patients that trained nothing: the hospital's own model → the model learned together",
-        f"{'hospital':10}{'patients':>9}{'AUROC':>18}{'attacks foreseen':>20}{'observed/expected (95 %)':>37}",
+        f"{'hospital':10}{'set aside':>14}{'AUROC':>18}{'attacks foreseen':>20}{'observed/expected (95 %)':>37}",
     ]
     for name, size in sizes.items():
-        found = judgement.get(name)
+        found, aside = judgement.get(name), f"{round(size * SET_ASIDE)} of {size}"
         if found is None or not found["enough"]:
-            lines.append(f"{name:10}{size:9}   {'did not answer' if found is None else found['why']}")
+            lines.append(f"{name:10}{aside:>14}   {'did not answer' if found is None else found['why']}")
             continue
         own, together = found["own"], found["federated"]
         cells = [
@@ -59,7 +60,7 @@ def table(sizes: Mapping[str, int], judgement: Mapping[str, Mapping[str, Any]]) 
         ]
         low, high = (together[f"observed_over_expected_{end}"] for end in ("low", "high"))
         cells[2] += f" ({low:.2f} to {high:.2f})"
-        lines.append(f"{name:10}{size:9}{cells[0]:>18}{cells[1]:>20}{cells[2]:>37}")
+        lines.append(f"{name:10}{aside:>14}{cells[0]:>18}{cells[1]:>20}{cells[2]:>37}")
     return "\n".join(lines)
 
 
@@ -74,9 +75,15 @@ def gains(judgement: Mapping[str, Mapping[str, Any]]) -> list[str]:
         else:
             more = found["federated"]["auroc"] - found["own"]["auroc"]
             caught = 100 * (found["federated"]["sensitivity"] - found["own"]["sensitivity"])
-            fit = "its chances here are off by no more than luck" if found["adopt"] else "its chances are off here"
-            lines.append(f"{name}: AUROC {more:+.3f}, attacks foreseen {caught:+.0f} of 100; {fit}.")
-    return lines
+            low, high = (found["federated"][f"observed_over_expected_{end}"] for end in ("low", "high"))
+            fit = (
+                "its chances fit here"
+                if low <= 1 <= high
+                else f"its chances are too {'low' if low > 1 else 'high'} here"
+            )
+            adopted = "" if found["adopt"] else ", and it would not take the model"
+            lines.append(f"{name}: AUROC {more:+.3f}, attacks foreseen {caught:+.0f} of 100; {fit}{adopted}.")
+    return [*lines, "On so few patients some hundredths are luck; `make evidence ONLY=federation` judges on thousands."]
 
 
 def main() -> int:
@@ -91,7 +98,7 @@ def main() -> int:
     hospitals = simulated_hospitals(SEED, PATIENTS, arguments.days)
     folders = make_hospitals(folder, hospitals.training)
     say("Starting a SuperLink and five SuperNodes, with TLS and a key for each …")
-    plan = FederationPlan(name="network", seed=SEED, trees=arguments.trees, set_aside=0.25)
+    plan = FederationPlan(name="network", seed=SEED, trees=arguments.trees, set_aside=SET_ASIDE)
     try:
         with running(folder / "coordinator", free_ports(6), folders) as network:
             outcome = network.run(folder / "run", plan, len(folders), say, RUN_SECONDS)
