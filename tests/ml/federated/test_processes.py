@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.network.demonstration import free_ports
-from ml.federated.deployment import AUTHORITY, make_node_key, running, supernode_command
+from ml.federated.deployment import AUTHORITY, NODE_PUBLIC, make_node_key, register_node, running, supernode_command
 from ml.federated.simulated import make_hospitals
 from ml.training.fit import Cohort
 from tests.ml.conftest import made_up_cohort
@@ -24,18 +24,25 @@ def test_real_processes_come_to_a_clear_end_whoever_is_killed_twice_there_or_a_s
     }
     hospitals = make_hospitals(tmp_path, cohorts)
     twin = Path(shutil.copytree(hospitals["aden"], tmp_path / "aden_again"))
+    dijon = hospitals["dijon"]
+    first = {name: folder for name, folder in hospitals.items() if name != "dijon"}
     plan = PLAN.from_dict(PLAN.to_dict() | {"privacy": {"smallest_cell": 10}})
     said: list[str] = []
-    with running(tmp_path / "coordinator", free_ports(7), hospitals) as network:
+    with running(tmp_path / "coordinator", free_ports(7), first) as network:
         stranger = make_hospitals(tmp_path / "elsewhere", {"elva": cohorts["aden"]})["elva"]
         make_node_key(stranger)
         command = supernode_command(stranger, network.folder / AUTHORITY, network.address, network.port + 5)
         network.start("elva", command)
         network.start_supernode(twin, 5)
+        make_node_key(dijon)
+        register_node(network.folder, network.address, dijon / NODE_PUBLIC)
 
         def say(line: str) -> None:
             said.append(line)
-            if line.startswith("4 hospitals"):
+            # The run begins with the fourth hospital, so not before both nodes of the first have been heard.
+            if line.startswith("aden is registered twice"):
+                network.start_supernode(dijon, 3)
+            elif line.startswith("4 hospitals"):
                 network.stop("dijon", signal.SIGKILL)
 
         outcome = network.run(tmp_path / "run", plan, 4, say, 240.0, step_seconds=15.0)
