@@ -20,8 +20,6 @@ PROTOCOL = 2
 LARGEST_TEXT = 64 * 1024 * 1024
 # Numbers of 64 bits: sums, and sums under masks.
 KINDS = ("<f8", "<u8")
-# Numbers of 64 bits: sums, and sums under masks.
-KINDS = ("<f8", "<u8")
 AnyArray = NDArray[np.generic]
 
 
