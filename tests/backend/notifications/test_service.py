@@ -118,36 +118,27 @@ def test_every_phone_gets_one_push_with_the_alert_as_its_tag(
     assert deliver(new_session, firebase, clock) == 0
 
 
-def test_batches_follow_one_another_until_nothing_is_due(
-    session: Session,
-    new_session: NewSession,
-    clock: SettableClock,
-    alert: Alert,
-    patient: Patient,
-    fcm: FcmServer,
-    firebase: FirebasePush,
-) -> None:
+@pytest.fixture
+def five_phones_told(session: Session, alert: Alert, patient: Patient) -> None:
     for number in range(5):
         phone(session, patient, f"phone-{number}")
     tell(session, alert)
+
+
+@pytest.mark.usefixtures("five_phones_told")
+def test_batches_follow_one_another_until_nothing_is_due(
+    session: Session, new_session: NewSession, clock: SettableClock, fcm: FcmServer, firebase: FirebasePush
+) -> None:
     worked_on = service.deliver_due(new_session, firebase, clock, random.Random(7), mark_sent, limit=2)
     assert worked_on == len(fcm.received) == 5
     assert {row.outcome for row in deliveries(session)} == {"handed_over"}
     assert due_at(session) == []
 
 
+@pytest.mark.usefixtures("five_phones_told")
 def test_a_worker_that_is_stopping_ends_its_batch_and_leaves_the_rest_free(
-    session: Session,
-    new_session: NewSession,
-    clock: SettableClock,
-    alert: Alert,
-    patient: Patient,
-    fcm: FcmServer,
-    firebase: FirebasePush,
+    new_session: NewSession, clock: SettableClock, fcm: FcmServer, firebase: FirebasePush
 ) -> None:
-    for number in range(5):
-        phone(session, patient, f"phone-{number}")
-    tell(session, alert)
     stopping = service.deliver_due(
         new_session, firebase, clock, random.Random(7), mark_sent, limit=2, go_on=lambda: False
     )
