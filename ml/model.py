@@ -32,7 +32,8 @@ class ModelRefused(ValueError):
 class Head:
     """One horizon: the mean of two experts' log-odds, calibrated by a slope and an intercept.
 
-    The first expert is the patient-rate layer plus trees on all features, the second a logistic regression on all.
+    The first expert is the patient-rate layer plus trees on all features, the second a logistic regression on all. In a
+    federated model the first is the second plus trees on the fast features.
     """
 
     rate: LinearExpert

@@ -1,8 +1,9 @@
 """A federated run from the first hello to a model folder. It sees sums, trees and refusals, and no patient's row.
 
-Steps: hello; counts; cells (shared bins); regression, as often as Newton needs; grow (each hospital's trees, merged);
-grow again for a bagged challenger, if the plan asks for one; held_out (calibration); thresholds (alarms, hospital
-factors); judge (each hospital tries the model on patients that it set aside).
+Steps: hello; counts; cells (shared bins); regression, as often as Newton needs; grow (each hospital's trees on top of
+the regression, without leaf values) and leaves (sums that value them); both again for each round of a bagged
+challenger, if the plan asks for one; held_out (calibration); thresholds (alarms, hospital factors); judge (each
+hospital tries the model on patients that it set aside).
 """
 
 import json
@@ -23,16 +24,15 @@ from ml.federated.alarm_sums import THRESHOLDS, figures_within_budgets
 from ml.federated.bins import CELLS, cell_edges, shared_edges, spreads
 from ml.federated.exchange import Exchange, Gathered, RunRefused, Say
 from ml.federated.fitting import Regression, asked, check_counts, fit_exactly, fit_privately, regressions
+from ml.federated.growing import FOREST_STEP, Forest, NothingGrown, grow_forest
 from ml.federated.logit_counts import STEPS, auroc_of_counts, calibration_of_counts, log_loss_of_counts
 from ml.federated.messages import Reply
 from ml.federated.plan import FederationPlan
-from ml.federated.tree_steps import FAST_NAMES, MOST_LEAVES, booster_of, variant_name
-from ml.federated.trees import Tree, TreesRefused
+from ml.federated.tree_steps import FAST_NAMES, booster_of, variant_name
 from ml.model import MAIN_HORIZON_DAYS, Head, Model, Reference, save_model
 from ml.registry import try_model
 
 Float64 = NDArray[np.float64]
-Merged = dict[str, tuple[Tree, ...]]
 
 ONE_SHOT, BAGGED = "one_shot", "bagged"
 # A challenger may lose this much AUROC at one hospital, and none over all of them.
@@ -102,20 +102,22 @@ class Federation:
         counts, edges, experts = found.counts, found.edges, found.experts
         candidates = {ONE_SHOT: self._one_shot(experts, edges)}
         if self.plan.challenger_rounds:
-            bagged = self._bagged(experts, edges)
-            if all(bagged.values()):
-                candidates[BAGGED] = bagged
+            try:
+                candidates[BAGGED] = self._bagged(experts, edges)
+            except NothingGrown as nothing:
+                self.say(f"no bagged challenger: {nothing}")
         held_out = self._held_out(experts, edges, candidates)
         champion = self._champion(held_out, list(candidates))
         metrics, calibrations = self._calibrate(held_out, champion, counts)
-        factors, amber, red, alarms = self._thresholds(experts, edges, candidates[champion], calibrations)
+        forest = candidates[champion]
+        factors, amber, red, alarms = self._thresholds(experts, edges, forest, calibrations)
         heads = {
             horizon: Head(
-                rate=experts[f"rate.{variant_name(horizon, -1)}"],
-                trees=self._checked_booster(
-                    candidates[champion][variant_name(horizon, -1)], held_out.sums[f"{champion}.leaf_rows.{horizon}"]
-                ),
-                linear=experts[f"linear.{variant_name(horizon, -1)}"],
+                # Trees on top of the whole regression foresee more than on top of the slow features alone: they need
+                # not find again, with a thousand patients, what the regression knows of the last days.
+                rate=experts[variant_name(horizon, -1)],
+                trees=self._checked_booster(forest, variant_name(horizon, -1)),
+                linear=experts[variant_name(horizon, -1)],
                 slope=calibrations[horizon][0],
                 intercept=calibrations[horizon][1],
             )
@@ -189,75 +191,26 @@ class Federation:
         }
         return shared_edges(cells, grid, FAST_COLUMNS, self.plan.bins), references, starts
 
-    def _grown(
-        self, part: str, experts: Mapping[str, LinearExpert], edges: list[Float64], trees: int, so_far: Merged | None
-    ) -> Merged:
-        """One growing step: every hospital's trees, read strictly, merged by patients."""
-        variants = [variant_name(horizon, left_out) for horizon, left_out in self.plan.variants]
-        read: dict[str, Merged] = {}
+    def _one_shot(self, experts: Mapping[str, LinearExpert], edges: list[Float64]) -> Forest:
+        self.rounds += 2
+        return grow_forest(self.exchange, experts, edges, self.plan.trees)
 
-        def accept(hospital: str, reply: Reply) -> None:
-            if reply.fields.get("patients") != self.exchange.members.patients[hospital]:
-                raise TreesRefused("another number of patients than in its hello")
-            if set(reply.texts) != set(variants):
-                raise TreesRefused("trees of other variants than asked for")
-            read[hospital] = {
-                name: travelling.read_trees(reply.texts[name], trees, MOST_LEAVES, edges) for name in variants
-            }
-
-        found = self.exchange.ask(
-            "grow",
-            part,
-            fields={
-                "trees": trees,
-                "seed": self.plan.seed + 1000 * int(part),
-                "rate": {name: experts[f"rate.{name}"].to_dict() for name in variants},
-            },
-            arrays={f"edges.{name}": values for name, values in zip(FAST_NAMES, edges, strict=True)},
-            texts={name: travelling.write_trees(trees) for name, trees in (so_far or {}).items() if trees},
-            accept=accept,
-        )
-        for hospital, texts in found.texts.items():
-            if hospital not in read:  # a step from disk
-                read[hospital] = {
-                    name: travelling.read_trees(text, trees, MOST_LEAVES, edges) for name, text in texts.items()
-                }
-        self.rounds += 1
-        weights = {hospital: float(fields["patients"]) for hospital, fields in found.fields.items()}
-        # Who sent no trees of a variant has no share in it; a share of nothing would only make the others' smaller.
-        merged = {
-            name: travelling.merge({who: read[who][name] for who in weights if read[who][name]}, weights)
-            for name in variants
-        }
-        if so_far is None and not all(merged.values()):
-            fewest = self.plan.privacy.patients_to_grow
-            raise RunRefused(f"no hospital has {fewest} patients, and attacks enough, to grow trees")
-        growers = sum(1 for who in weights if any(read[who].values()))
-        self.say(f"trees of {growers} hospitals merged: {len(merged[variants[0]])} a model")
-        return merged
-
-    def _one_shot(self, experts: Mapping[str, LinearExpert], edges: list[Float64]) -> Merged:
-        return self._grown("00", experts, edges, self.plan.trees, None)
-
-    def _bagged(self, experts: Mapping[str, LinearExpert], edges: list[Float64]) -> Merged:
+    def _bagged(self, experts: Mapping[str, LinearExpert], edges: list[Float64]) -> Forest:
         """Rounds of fewer trees, each hospital's grown on top of everybody's so far."""
-        each = max(1, self.plan.trees // self.plan.challenger_rounds)
-        so_far: Merged = {}
-        for number in range(1, self.plan.challenger_rounds + 1):
-            grown = self._grown(f"{number:02d}", experts, edges, each, so_far)
-            so_far = {name: (*so_far.get(name, ()), *trees) for name, trees in grown.items()}
-        return so_far
+        rounds = self.plan.challenger_rounds
+        each, step = max(1, self.plan.trees // rounds), FOREST_STEP / rounds
+        forest = grow_forest(self.exchange, experts, edges, each, 1, step)
+        for number in range(2, rounds + 1):
+            forest = forest + grow_forest(self.exchange, experts, edges, each, number, step, forest)
+        self.rounds += 2 * rounds
+        return forest
 
     def _held_out(
-        self, experts: Mapping[str, LinearExpert], edges: list[Float64], candidates: Mapping[str, Merged]
+        self, experts: Mapping[str, LinearExpert], edges: list[Float64], candidates: Mapping[str, Forest]
     ) -> Gathered:
-        shapes: dict[str, tuple[int, ...]] = {}
-        for horizon in self.plan.horizons:
-            for name in (*candidates, "linear"):
-                shapes[f"{name}.{horizon}"] = (2, STEPS)
-            for name, merged in candidates.items():
-                leaves = sum(len(tree.leaf_value) for tree in merged[variant_name(horizon, -1)])
-                shapes[f"{name}.leaf_rows.{horizon}"] = (leaves,)
+        shapes: dict[str, tuple[int, ...]] = {
+            f"{name}.{horizon}": (2, STEPS) for horizon in self.plan.horizons for name in (*candidates, "linear")
+        }
 
         def check(sums: Mapping[str, Float64]) -> None:
             if any((values < -1e-3).any() or (values > 1e10).any() for values in sums.values()):
@@ -268,9 +221,12 @@ class Federation:
             fields={"candidates": list(candidates)} | _experts(experts),
             arrays={f"edges.{name}": values for name, values in zip(FAST_NAMES, edges, strict=True)},
             texts={
-                f"{candidate}.{name}": travelling.write_trees(trees)
-                for candidate, merged in candidates.items()
-                for name, trees in merged.items()
+                f"{candidate}.{variant_name(horizon, fold)}": travelling.write_trees(
+                    forest.trees[variant_name(horizon, fold)]
+                )
+                for candidate, forest in candidates.items()
+                for horizon in self.plan.horizons
+                for fold in range(self.plan.folds)
             },
             shapes=shapes,
             check=check,
@@ -308,10 +264,13 @@ class Federation:
             base = float(-(share * np.log(share) + (1 - share) * np.log(1 - share)))
             calibrations[horizon] = calibration_of_counts(logits)
             loss, area = log_loss_of_counts(logits, *calibrations[horizon]), auroc_of_counts(logits)
-            if not (loss < base and area > 0.5):
+            # An attack counts once for each kept day of the horizon before it. Two standard errors of the AUROC of
+            # guessing, with so many attacks and far more days without, are luck.
+            luck = 2.0 / np.sqrt(12.0 * positives * self.plan.every_days / horizon)
+            if not (loss < base and area > 0.5 + luck):
                 raise RunRefused(
-                    f"the {horizon}-day model says no more than the base rate on held-out patients"
-                    f" (log-loss {loss:.4f} against {base:.4f}); it is not written"
+                    f"the {horizon}-day model says no more than the base rate on held-out patients (log-loss {loss:.4f}"
+                    f" against {base:.4f}, AUROC {area:.3f} where {0.5 + luck:.3f} may be luck); it is not written"
                 )
             metrics[str(horizon)] = {
                 "days": int(rows),
@@ -328,7 +287,7 @@ class Federation:
         self,
         experts: Mapping[str, LinearExpert],
         edges: list[Float64],
-        merged: Merged,
+        forest: Forest,
         calibrations: Mapping[int, tuple[float, float]],
     ) -> tuple[dict[int, float], float, float, dict[str, Any]]:
         slope, intercept = calibrations[MAIN_HORIZON_DAYS]
@@ -349,7 +308,7 @@ class Federation:
             "thresholds",
             fields={"slope": slope, "intercept": intercept} | _experts(experts),
             arrays={f"edges.{name}": values for name, values in zip(FAST_NAMES, edges, strict=True)},
-            texts={name: travelling.write_trees(merged[name]) for name in names},
+            texts={name: travelling.write_trees(forest.trees[name]) for name in names},
             shapes=shapes,
             accept=accept,
             check=check,
@@ -362,12 +321,14 @@ class Federation:
         amber, red = (alarms[name]["threshold"] for name in ("amber", "red"))
         return factors, amber, red, {"model": alarms}
 
-    def _checked_booster(self, trees: tuple[Tree, ...], leaf_rows: Float64) -> Any:
-        """LightGBM's booster of the merged trees, which must say what their plain sum says."""
+    def _checked_booster(self, forest: Forest, variant: str) -> Any:
+        """LightGBM's booster of the forest, which must say what the trees' plain sum says."""
+        trees = forest.trees[variant]
         # A leaf that few patients' days reach is written as the smallest cell.
-        shown = np.maximum(np.round(leaf_rows), self.plan.privacy.smallest_cell).astype(np.int64)
-        ends = np.cumsum([len(tree.leaf_value) for tree in trees])[:-1]
-        booster = booster_of(trees, list(np.split(shown, ends)))
+        shown = [
+            np.maximum(rows, self.plan.privacy.smallest_cell).astype(np.int64) for rows in forest.leaf_rows[variant]
+        ]
+        booster = booster_of(trees, shown)
         rng = np.random.default_rng(self.plan.seed)
         rows = rng.normal(0.0, 2.0, (256, len(FEATURES))).astype(np.float32)
         rows[rng.random(rows.shape) < 0.1] = np.nan
@@ -432,9 +393,5 @@ class Federation:
 
 
 def _experts(experts: Mapping[str, LinearExpert]) -> dict[str, dict[str, Any]]:
-    """Fields `rate` and `linear`, each expert by the name of its variant."""
-    found: dict[str, dict[str, Any]] = {"rate": {}, "linear": {}}
-    for name, fitted in experts.items():
-        kind, _, variant = name.partition(".")
-        found[kind][variant] = fitted.to_dict()
-    return found
+    """Field `linear`: each regression by the name of its variant."""
+    return {"linear": {name: fitted.to_dict() for name, fitted in experts.items()}}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.experts import STANDARD_LIMIT, LinearExpert
-from ml.features.catalogue import FEATURES, SLOW_COLUMNS
+from ml.features.catalogue import FEATURES
 from ml.federated.differential import noise_for
 from ml.federated.exchange import Exchange, RunRefused
 from ml.federated.regression import Newton, Standard, standard_from_sums, sums_shapes
@@ -16,7 +16,6 @@ from ml.federated.tree_steps import variant_name
 from ml.training.experts import RAREST_MISSING
 
 Float64 = NDArray[np.float64]
-KINDS: Mapping[str, Sequence[int]] = {"rate": SLOW_COLUMNS, "linear": range(len(FEATURES))}
 # Of noisy gradient descent, in units of the curvature at the base rate; chosen on one set of simulated hospitals, at
 # epsilon 8 together with the clip of `DifferentialPrivacy`.
 LEARNING_RATE, MOMENTUM = 0.05, 0.8
@@ -24,9 +23,8 @@ LEARNING_RATE, MOMENTUM = 0.05, 0.8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Regression:
-    """One model to fit: `kind` is rate or linear."""
+    """One model to fit, on all features: of a horizon, without the patients of the fold left out."""
 
-    kind: str
     horizon: int
     left_out: int
     base_rate: float
@@ -34,7 +32,7 @@ class Regression:
 
     @property
     def name(self) -> str:
-        return f"{self.kind}.{variant_name(self.horizon, self.left_out)}"
+        return variant_name(self.horizon, self.left_out)
 
 
 def check_counts(sums: Mapping[str, Float64]) -> None:
@@ -52,18 +50,15 @@ def check_counts(sums: Mapping[str, Float64]) -> None:
 
 def regressions(exchange: Exchange, counts: Mapping[str, Float64]) -> list[Regression]:
     """All regressions of the plan, standardised by the counts. RunRefused where an outcome is missing."""
-    standards = {
-        kind: standard_from_sums(
-            columns,
-            max(float(counts["rows"][0]), 1.0),
-            counts["known"],
-            counts["total"],
-            counts["squares"],
-            RAREST_MISSING,
-            STANDARD_LIMIT,
-        )
-        for kind, columns in KINDS.items()
-    }
+    standard = standard_from_sums(
+        range(len(FEATURES)),
+        max(float(counts["rows"][0]), 1.0),
+        counts["known"],
+        counts["total"],
+        counts["squares"],
+        RAREST_MISSING,
+        STANDARD_LIMIT,
+    )
     found = []
     for number, (horizon, left_out) in enumerate(exchange.plan.variants):
         rows, positives = float(counts["rows"][number]), float(counts["positives"][number])
@@ -72,27 +67,24 @@ def regressions(exchange: Exchange, counts: Mapping[str, Float64]) -> list[Regre
                 f"all hospitals together have {positives:.0f} of {rows:.0f} days before an attack ({horizon} days);"
                 " too few to learn from"
             )
-        found += [
-            Regression(kind, horizon, left_out, positives / rows, standard) for kind, standard in standards.items()
-        ]
+        found.append(Regression(horizon, left_out, positives / rows, standard))
     return found
 
 
 def asked(models: Sequence[Regression]) -> tuple[dict[str, Any], dict[str, Float64]]:
-    """Fields and arrays that tell a hospital which regressions are meant."""
-    facts: dict[str, Any] = {}
-    standards: dict[str, Any] = {}
-    arrays: dict[str, Float64] = {}
-    for model in models:
-        standard = model.standard
-        standards[model.kind] = {
+    """Fields and arrays that tell a hospital which regressions are meant. All share one standard."""
+    if not models:
+        return {"models": {}}, {}
+    standard = models[0].standard
+    fields = {
+        "models": {model.name: {"horizon": model.horizon, "left_out": model.left_out} for model in models},
+        "standard": {
             "columns": list(standard.columns),
             "with_gap": list(standard.with_gap),
             "limit": standard.limit,
-        }
-        arrays[f"{model.kind}.centre"], arrays[f"{model.kind}.scale"] = standard.centre, standard.scale
-        facts[model.name] = {"kind": model.kind, "horizon": model.horizon, "left_out": model.left_out}
-    return {"models": facts, "standards": standards}, arrays
+        },
+    }
+    return fields, {"standard.centre": standard.centre, "standard.scale": standard.scale}
 
 
 def _trials(trials: Mapping[str, Float64]) -> dict[str, Float64]:

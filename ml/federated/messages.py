@@ -16,7 +16,7 @@ import numpy as np
 from flwr.app import ConfigRecord, RecordDict
 from numpy.typing import NDArray
 
-PROTOCOL = 2
+PROTOCOL = 3
 LARGEST_TEXT = 64 * 1024 * 1024
 # Numbers of 64 bits: sums, and sums under masks.
 KINDS = ("<f8", "<u8")

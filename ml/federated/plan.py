@@ -33,9 +33,10 @@ class DifferentialPrivacy:
 class Privacy:
     """What no message may show. `masked`: sums leave a hospital only under pairwise masks.
 
-    A leaf of a tree rests on at least `patients_per_leaf` patients and `rows_per_leaf` patient-days of one hospital. A
-    hospital of fewer than `patients_to_grow` sends no trees: by theirs one could tell who was in them, and the merged
-    model is no worse without. A plain number about fewer than `smallest_cell` patients or outcomes is not sent.
+    Of a tree only the splits leave the hospital that grew it; its leaves are valued by sums over all. Every leaf rests
+    on at least `patients_per_leaf` patients and `rows_per_leaf` patient-days of the hospital that grew it. A hospital
+    of fewer than `patients_to_grow` sends no trees: the merged model is no worse without. A plain number about fewer
+    than `smallest_cell` patients or outcomes is not sent.
     """
 
     masked: bool = True

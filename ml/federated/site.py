@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SETTINGS, KEY, ROSTER, LEDGER = "hospital.json", "mask_key.pem", "roster.json", "ledger.jsonl"
 # A repeat without a lost hospital is normal; a coordinator that asks again and again may be after a difference.
 MOST_ATTEMPTS = 12
-TREE_STEPS = ("grow", "held_out", "thresholds", "judge")
+TREE_STEPS = ("grow", "leaves", "held_out", "thresholds", "judge")
 
 
 class Refusal(ValueError):
@@ -165,8 +165,9 @@ class Hospital:
             return Reply(name, judgement.judge(self._coded_cohort(), rows, self.settings.code, question.texts, plan))
         if question.step == "grow":
             found = tree_steps.grow(rows, question, plan, tree_steps.rows_per_leaf(rows, plan))
-        elif question.step == "held_out":
-            found = tree_steps.held_out(rows, question, plan)
+        elif question.step in ("leaves", "held_out"):
+            step = tree_steps.leaves if question.step == "leaves" else tree_steps.held_out
+            found = step(rows, question, plan)
         else:
             found = tree_steps.thresholds(rows, question, plan, self._coded_cohort())
         arrays = self._sent(found.sums, question, plan) if found.sums else {}

@@ -52,20 +52,21 @@ def _models(
     rows: HospitalRows, question: Question, plan: FederationPlan
 ) -> Iterator[tuple[str, Float64, NDArray[np.bool_], NDArray[np.int32]]]:
     """Name, design, label and patient of every regression that is asked about."""
-    designs: dict[str, Float64] = {}
-    for kind, facts in question.fields["standards"].items():
-        standard = Standard(
-            columns=tuple(facts["columns"]),
-            centre=_floats(question, f"{kind}.centre"),
-            scale=_floats(question, f"{kind}.scale"),
-            with_gap=tuple(facts["with_gap"]),
-            limit=float(facts["limit"]),
-        )
-        designs[kind] = design(rows.values, standard)
-    for name, facts in question.fields["models"].items():
-        which = plan.horizons.index(facts["horizon"])
-        chosen = rows.chosen(which, facts["left_out"])
-        yield name, designs[facts["kind"]][chosen], rows.label[which][chosen], rows.patient[chosen]
+    if not question.fields["models"]:
+        return
+    facts = question.fields["standard"]
+    standard = Standard(
+        columns=tuple(facts["columns"]),
+        centre=_floats(question, "standard.centre"),
+        scale=_floats(question, "standard.scale"),
+        with_gap=tuple(facts["with_gap"]),
+        limit=float(facts["limit"]),
+    )
+    inputs = design(rows.values, standard)
+    for name, variant in question.fields["models"].items():
+        which = plan.horizons.index(variant["horizon"])
+        chosen = rows.chosen(which, variant["left_out"])
+        yield name, inputs[chosen], rows.label[which][chosen], rows.patient[chosen]
 
 
 def regression(rows: HospitalRows, question: Question, plan: FederationPlan) -> Sums:

@@ -18,7 +18,7 @@ from ml.federated.logit_counts import logit_counts
 from ml.federated.messages import Question
 from ml.federated.plan import FederationPlan
 from ml.federated.rows import HospitalRows
-from ml.federated.trees import Tree, from_lightgbm, read_trees, to_lightgbm, write_trees
+from ml.federated.trees import Tree, from_lightgbm, read_splits, read_trees, to_lightgbm, write_splits
 from ml.model import MAIN_HORIZON_DAYS, Head
 from ml.personal import HOSPITAL_PRIOR_ATTACKS, logistic, shrunk_factor
 from ml.scoring import head_logit, personalised
@@ -30,8 +30,6 @@ Float64 = NDArray[np.float64]
 # A hospital has tens or hundreds of attacks to learn from, where the small, random trees of the method study did best.
 MOST_LEAVES = 7
 HOSPITAL_TREES = {"num_leaves": MOST_LEAVES, "learning_rate": 0.05, "extra_trees": True, "feature_fraction": 0.6}
-# Reasons weigh branches by their share of the rows, for which every eighth row is plenty.
-LEAF_ROW_STEP = 8
 FAST_NAMES = tuple(FEATURE_NAMES[column] for column in FAST_COLUMNS)
 
 
@@ -54,10 +52,13 @@ def shared_thresholds(question: Question) -> list[Float64]:
     return [np.asarray(question.arrays[f"edges.{name}"], dtype=np.float64) for name in FAST_NAMES]
 
 
+def _most_trees(question: Question, plan: FederationPlan) -> int:
+    return plan.trees * max(len(question.participants), plan.fewest_hospitals) * max(1, plan.challenger_rounds) * 4
+
+
 def merged_trees(question: Question, name: str, plan: FederationPlan, edges: list[Float64]) -> tuple[Tree, ...]:
     """Trees that the coordinator sent, read as strictly as the coordinator reads a hospital's."""
-    most = plan.trees * max(len(question.participants), plan.fewest_hospitals) * max(1, plan.challenger_rounds) * 4
-    return read_trees(question.texts[name], most, MOST_LEAVES, edges)
+    return read_trees(question.texts[name], _most_trees(question, plan), MOST_LEAVES, edges)
 
 
 def booster_of(trees: tuple[Tree, ...], leaf_rows: list[NDArray[np.int64]] | None = None) -> TreeExpert:
@@ -75,19 +76,27 @@ def rows_per_leaf(rows: HospitalRows, plan: FederationPlan) -> int:
     return max(plan.privacy.rows_per_leaf, (plan.privacy.patients_per_leaf - 1) * rows.most_rows_of_a_patient + 1)
 
 
+def base_logit(
+    rows: HospitalRows, question: Question, plan: FederationPlan, variant: tuple[int, int], edges: list[Float64]
+) -> Float64:
+    """What the trees of a variant add to: the shared regression, and the trees so far if there are any."""
+    name = variant_name(*variant)
+    features = rows.features[rows.chosen(plan.horizons.index(variant[0]), variant[1])]
+    base = _linear(question, *variant).logit(features)
+    if f"so_far.{name}" in question.texts:
+        base = base + tree_logit(merged_trees(question, f"so_far.{name}", plan, edges), features)
+    return base
+
+
 def grow(rows: HospitalRows, question: Question, plan: FederationPlan, smallest_leaf: int) -> Answer:
-    """Trees of every variant on shared bins over the shared base score, stripped of every count."""
+    """Trees of every variant on shared bins over the shared regression, stripped of leaf values and of every count."""
     edges = shared_thresholds(question)
     binned = bin_numbers(rows.features, FAST_COLUMNS, edges)
     enough = rows.patients >= plan.privacy.patients_to_grow
     texts = {}
     for horizon, left_out in plan.variants:
-        name = variant_name(horizon, left_out)
         which = plan.horizons.index(horizon)
         chosen = rows.chosen(which, left_out)
-        base = LinearExpert.from_dict(question.fields["rate"][name]).logit(rows.features[chosen])
-        if name in question.texts:
-            base = base + tree_logit(merged_trees(question, name, plan, edges), rows.features[chosen])
         label = rows.label[which][chosen]
         trees: tuple[Tree, ...] = ()
         # LightGBM cannot split fewer rows than two leaves need, and warns of labels of one kind.
@@ -96,18 +105,46 @@ def grow(rows: HospitalRows, question: Question, plan: FederationPlan, smallest_
                 binned[chosen],
                 label,
                 FAST_COLUMNS,
-                base,
+                base_logit(rows, question, plan, (horizon, left_out), edges),
                 int(question.fields["trees"]),
                 int(question.fields["seed"]),
                 HOSPITAL_TREES | {"min_data_in_leaf": smallest_leaf, "boost_from_average": False},
             )
             trees = from_lightgbm(grown.booster.model_to_string(), edges)
-        texts[name] = write_trees(trees)
+        texts[variant_name(horizon, left_out)] = write_splits(trees)
     return Answer({}, {"patients": rows.patients // 10 * 10}, texts)
 
 
+def leaves(rows: HospitalRows, question: Question, plan: FederationPlan) -> Answer:
+    """Rows, gradient and Hessian of the log-loss in every leaf of all hospitals' trees, at what the trees add to."""
+    edges = shared_thresholds(question)
+    sums: dict[str, Float64] = {}
+    for horizon, left_out in plan.variants:
+        name, which = variant_name(horizon, left_out), plan.horizons.index(horizon)
+        chosen = rows.chosen(which, left_out)
+        trees = read_splits(question.texts[name], _most_trees(question, plan), MOST_LEAVES, edges)
+        chance = logistic(base_logit(rows, question, plan, (horizon, left_out), edges))
+        gradient, hessian = chance - rows.label[which][chosen], chance * (1.0 - chance)
+        reached = leaf_numbers(trees, rows.features[chosen])
+        for part, weight in (("rows", None), ("gradient", gradient), ("hessian", hessian)):
+            sums[f"{part}.{name}"] = np.concatenate(
+                [
+                    np.bincount(reached[:, number], weight, minlength=len(tree.leaf_value)).astype(np.float64)
+                    for number, tree in enumerate(trees)
+                ]
+            )
+    return Answer(sums, {}, {})
+
+
+def leaf_numbers(trees: tuple[Tree, ...], features: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Leaf (rows, trees) that each row reaches."""
+    booster: lightgbm.Booster = booster_of(trees).booster
+    inputs = np.ascontiguousarray(features[:, FAST_COLUMNS])
+    return np.asarray(booster.predict(inputs, pred_leaf=True, num_threads=1), dtype=np.int64).reshape(len(inputs), -1)
+
+
 def held_out(rows: HospitalRows, question: Question, plan: FederationPlan) -> Answer:
-    """Held-out log-odds of every candidate as counts, and how many rows reach each leaf of the whole trees."""
+    """Held-out log-odds of every candidate as counts."""
     edges = shared_thresholds(question)
     sums: dict[str, Float64] = {}
     fields: dict[str, Any] = {}
@@ -115,44 +152,27 @@ def held_out(rows: HospitalRows, question: Question, plan: FederationPlan) -> An
         which = plan.horizons.index(horizon)
         parts = [rows.held_out(which, fold) for fold in range(plan.folds)]
         label = np.concatenate([rows.label[which][part] for part in parts])
-        linear, rate = (
-            [_linear(question, kind, horizon, fold).logit(rows.features[part]) for fold, part in enumerate(parts)]
-            for kind in ("linear", "rate")
-        )
+        linear = [_linear(question, horizon, fold).logit(rows.features[part]) for fold, part in enumerate(parts)]
         sums[f"linear.{horizon}"] = logit_counts(np.concatenate(linear), label)
         for candidate in question.fields["candidates"]:
-            logits = []
-            for fold, part in enumerate(parts):
-                trees = merged_trees(question, f"{candidate}.{variant_name(horizon, fold)}", plan, edges)
-                logits.append(0.5 * (rate[fold] + tree_logit(trees, rows.features[part]) + linear[fold]))
-            logit = np.concatenate(logits)
+            added = [
+                tree_logit(
+                    merged_trees(question, f"{candidate}.{variant_name(horizon, fold)}", plan, edges),
+                    rows.features[part],
+                )
+                for fold, part in enumerate(parts)
+            ]
+            # The mean of the regression, and of the regression with the trees.
+            logit = np.concatenate(linear) + 0.5 * np.concatenate(added)
             sums[f"{candidate}.{horizon}"] = logit_counts(logit, label)
             enough = label.sum() >= plan.privacy.smallest_cell
             if horizon == MAIN_HORIZON_DAYS:
                 fields[candidate] = round(auroc(logit, label), 3) if enough else None
-            whole = merged_trees(question, f"{candidate}.{variant_name(horizon, -1)}", plan, edges)
-            sums[f"{candidate}.leaf_rows.{horizon}"] = _leaf_rows(
-                whole, rows.features[rows.chosen(which, -1)][::LEAF_ROW_STEP]
-            )
     return Answer(sums, fields, {})
 
 
-def _linear(question: Question, kind: str, horizon: int, fold: int) -> LinearExpert:
-    return LinearExpert.from_dict(question.fields[kind][variant_name(horizon, fold)])
-
-
-def _leaf_rows(trees: tuple[Tree, ...], features: NDArray[np.float32]) -> Float64:
-    """Rows that reach each leaf, all leaves of all trees behind one another."""
-    if not trees:
-        return np.zeros(0)
-    booster: lightgbm.Booster = booster_of(trees).booster
-    inputs = np.ascontiguousarray(features[:, FAST_COLUMNS])
-    leaves = np.asarray(booster.predict(inputs, pred_leaf=True, num_threads=1), dtype=np.int64).reshape(len(inputs), -1)
-    counts = [
-        np.bincount(leaves[:, number], minlength=len(tree.leaf_value)).astype(float)
-        for number, tree in enumerate(trees)
-    ]
-    return np.concatenate(counts)
+def _linear(question: Question, horizon: int, fold: int) -> LinearExpert:
+    return LinearExpert.from_dict(question.fields["linear"][variant_name(horizon, fold)])
 
 
 def thresholds(rows: HospitalRows, question: Question, plan: FederationPlan, cohort: Cohort) -> Answer:
@@ -162,9 +182,9 @@ def thresholds(rows: HospitalRows, question: Question, plan: FederationPlan, coh
     which = plan.horizons.index(MAIN_HORIZON_DAYS)
     heads = [
         Head(
-            rate=_linear(question, "rate", MAIN_HORIZON_DAYS, fold),
+            rate=_linear(question, MAIN_HORIZON_DAYS, fold),
             trees=booster_of(merged_trees(question, variant_name(MAIN_HORIZON_DAYS, fold), plan, edges)),
-            linear=_linear(question, "linear", MAIN_HORIZON_DAYS, fold),
+            linear=_linear(question, MAIN_HORIZON_DAYS, fold),
             slope=slope,
             intercept=intercept,
         )

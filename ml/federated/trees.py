@@ -1,12 +1,14 @@
-"""Boosted trees as they travel between hospitals: thresholds and leaf values only, read by a strict parser.
+"""Boosted trees as they travel between hospitals: splits and leaf values only, read by a strict parser.
 
-LightGBM ends its process on some malformed texts, so what another hospital sent never reaches it: the text is parsed
-here into numbers, each within limits, and LightGBM is given a text written anew from those numbers.
+A hospital sends the splits of its trees and no leaf values; those come from sums over all hospitals. LightGBM ends its
+process on some malformed texts, so what another hospital sent never reaches it: the text is parsed here into numbers,
+each within limits, and LightGBM is given a text written anew from those numbers.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 LARGEST_TEXT = 32 * 1024 * 1024
-# A leaf of one tree moves the log-odds by a fraction of the learning rate; honest ones stay below 0.5.
+# A leaf of one tree of a forest moves the log-odds by a fraction of a step; honest ones stay below 0.5.
 LARGEST_LEAF = 1.0
 # LightGBM's decision type of a numerical split whose missing values go right or left.
 MISSING_RIGHT, MISSING_LEFT = 8, 10
@@ -24,7 +26,8 @@ MISSING_RIGHT, MISSING_LEFT = 8, 10
 BELOW_ALL, ABOVE_ALL = -1e300, 1e300
 
 _HEAD = re.compile(r"trees=(\d{1,6})")
-_KEYS = ("split_feature", "threshold", "decision_type", "left_child", "right_child", "leaf_value")
+_SPLITS = ("split_feature", "threshold", "decision_type", "left_child", "right_child")
+_VALUES = "leaf_value"
 _NUMBERS = re.compile(r"-?[0-9][0-9.e+-]{0,30}(?: -?[0-9][0-9.e+-]{0,30}){0,254}")
 
 
@@ -67,11 +70,20 @@ def predict(trees: Trees, inputs: Float64) -> Float64:
 
 
 def write_trees(trees: Trees) -> str:
-    """The text that travels: structure, thresholds and leaf values, and nothing that counts patients."""
+    """The text of finished trees: splits and leaf values, and nothing that counts patients."""
+    return _written(trees, (*_SPLITS, _VALUES))
+
+
+def write_splits(trees: Trees) -> str:
+    """The text of trees without their leaf values: what a hospital tells of the trees that it grew."""
+    return _written(trees, _SPLITS)
+
+
+def _written(trees: Trees, keys: Sequence[str]) -> str:
     lines = [f"trees={len(trees)}"]
     for number, tree in enumerate(trees):
         lines.append(f"tree={number}")
-        lines += [f"{key}={_numbers(getattr(tree, key))}" for key in _KEYS]
+        lines += [f"{key}={_numbers(getattr(tree, key))}" for key in keys]
     return "\n".join(lines) + "\n"
 
 
@@ -88,6 +100,23 @@ def read_trees(
     TreesRefused for anything else than what `write_trees` writes: another key, number or order, a threshold that is not
     shared, a leaf beyond `largest_leaf`, a structure that is not a tree.
     """
+    trees = _read(text, (*_SPLITS, _VALUES), most_trees, most_leaves, edges)
+    for number, tree in enumerate(trees):
+        if not np.isfinite(tree.leaf_value).all() or np.abs(tree.leaf_value).max() > largest_leaf:
+            raise TreesRefused(f"tree {number} has a leaf beyond {largest_leaf:g}")
+    return trees
+
+
+def read_splits(text: str, most_trees: int, most_leaves: int, edges: Sequence[Float64]) -> tuple[Tree, ...]:
+    """Trees with leaves of 0 from what `write_splits` wrote; TreesRefused as `read_trees`, leaf values included."""
+    if f"\n{_VALUES}=" in text:
+        raise TreesRefused("leaf values were sent, where they come from the sums of all hospitals")
+    return _read(text, _SPLITS, most_trees, most_leaves, edges)
+
+
+def _read(
+    text: str, keys: Sequence[str], most_trees: int, most_leaves: int, edges: Sequence[Float64]
+) -> tuple[Tree, ...]:
     if len(text) > LARGEST_TEXT:
         raise TreesRefused(f"the text has {len(text)} characters; at most {LARGEST_TEXT} are read")
     lines = text.split("\n")
@@ -97,16 +126,16 @@ def read_trees(
     count = int(head[1])
     if count > most_trees:
         raise TreesRefused(f"{count} trees were sent; the plan allows {most_trees}")
-    if len(lines) != 2 + count * (1 + len(_KEYS)):
+    if len(lines) != 2 + count * (1 + len(keys)):
         raise TreesRefused(f"{count} trees were announced, but the text has {len(lines)} lines")
     shared = [frozenset((BELOW_ALL, *values.tolist(), ABOVE_ALL)) for values in edges]
     trees = []
     for number in range(count):
-        start = 1 + number * (1 + len(_KEYS))
+        start = 1 + number * (1 + len(keys))
         if lines[start] != f"tree={number}":
             raise TreesRefused(f"tree {number} is missing or out of order")
         values = {}
-        for key, line in zip(_KEYS, lines[start + 1 : start + 1 + len(_KEYS)], strict=True):
+        for key, line in zip(keys, lines[start + 1 : start + 1 + len(keys)], strict=True):
             name, _, numbers = line.partition("=")
             if name != key or not _NUMBERS.fullmatch(numbers):
                 raise TreesRefused(f"tree {number}: {key} is not a list of numbers")
@@ -114,31 +143,27 @@ def read_trees(
                 values[key] = [float(part) for part in numbers.split(" ")]
             except ValueError as error:
                 raise TreesRefused(f"tree {number}: {key} is not a list of numbers") from error
-        trees.append(_checked(number, values, most_leaves, shared, largest_leaf))
+        trees.append(_checked(number, values, most_leaves, shared))
     return tuple(trees)
 
 
 def _checked(
-    number: int,
-    values: Mapping[str, list[float]],
-    most_leaves: int,
-    edges: Sequence[frozenset[float]],
-    largest_leaf: float,
+    number: int, values: Mapping[str, list[float]], most_leaves: int, edges: Sequence[frozenset[float]]
 ) -> Tree:
-    leaves = len(values["leaf_value"])
+    leaves = len(values["split_feature"]) + 1
     if not 2 <= leaves <= most_leaves:
         raise TreesRefused(f"tree {number} has {leaves} leaves; allowed are 2 to {most_leaves}")
     whole: dict[str, Int64] = {}
-    for key in _KEYS[:-1]:
+    for key in _SPLITS:
         if len(values[key]) != leaves - 1:
             raise TreesRefused(f"tree {number}: {key} has {len(values[key])} numbers where {leaves - 1} belong")
         if key != "threshold":
             if not all(value.is_integer() and abs(value) < 10_000 for value in values[key]):
                 raise TreesRefused(f"tree {number}: {key} must hold small whole numbers")
             whole[key] = np.array(values[key], dtype=np.int64)
-    threshold, leaf_value = np.array(values["threshold"]), np.array(values["leaf_value"])
-    if not np.isfinite(leaf_value).all() or np.abs(leaf_value).max() > largest_leaf:
-        raise TreesRefused(f"tree {number} has a leaf beyond {largest_leaf:g}")
+    leaf_value = np.array(values.get(_VALUES, [0.0] * leaves))
+    if len(leaf_value) != leaves:
+        raise TreesRefused(f"tree {number} has {len(leaf_value)} leaf values for {leaves} leaves")
     if not set(values["decision_type"]) <= {MISSING_RIGHT, MISSING_LEFT}:
         raise TreesRefused(f"tree {number} has a split of an unknown kind")
     if whole["split_feature"].min() < 0 or whole["split_feature"].max() >= len(edges):
@@ -155,24 +180,31 @@ def _checked(
         or (children[inner] <= parent[inner]).any()
     ):
         raise TreesRefused(f"tree {number}: its nodes do not make a tree")
-    return Tree(threshold=threshold, leaf_value=leaf_value, **whole)
+    return Tree(threshold=np.array(values["threshold"]), leaf_value=leaf_value, **whole)
 
 
-def scaled(trees: Trees, weight: float) -> tuple[Tree, ...]:
-    """The trees with every leaf times `weight`."""
-    return tuple(replace(tree, leaf_value=tree.leaf_value * weight) for tree in trees)
-
-
-def merge(by_hospital: Mapping[str, Trees], weights: Mapping[str, float]) -> tuple[Tree, ...]:
-    """Weighted mean of the hospitals' boosters as one booster: all trees, leaves scaled by the hospital's share.
+def together(by_hospital: Mapping[str, Trees], weights: Mapping[str, float]) -> tuple[tuple[Tree, ...], Float64]:
+    """All hospitals' trees as one forest, and each tree's share in its mean: its hospital's weight over its trees.
 
     Sorted by hospital name, so that the order in which replies came in changes nothing.
     """
     total = sum(weights[name] for name in by_hospital)
-    merged: list[Tree] = []
+    trees: list[Tree] = []
+    shares: list[float] = []
     for name in sorted(by_hospital):
-        merged.extend(scaled(by_hospital[name], weights[name] / total))
-    return tuple(merged)
+        trees.extend(by_hospital[name])
+        shares.extend([weights[name] / total / len(by_hospital[name])] * len(by_hospital[name]))
+    return tuple(trees), np.array(shares)
+
+
+def valued(trees: Trees, leaf_values: Sequence[Float64]) -> tuple[Tree, ...]:
+    """The trees with other leaf values, an array a tree."""
+    return tuple(replace(tree, leaf_value=values) for tree, values in zip(trees, leaf_values, strict=True))
+
+
+def by_tree(trees: Trees, values: NDArray[np.generic]) -> list[NDArray[Any]]:
+    """Numbers of all leaves of all trees behind one another, as one array a tree."""
+    return np.split(values, np.cumsum([len(tree.leaf_value) for tree in trees])[:-1])
 
 
 def from_lightgbm(text: str, edges: Sequence[Float64]) -> tuple[Tree, ...]:

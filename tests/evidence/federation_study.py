@@ -21,15 +21,15 @@ from ml.evaluation.bootstrap import patient_weights, ratio_replicates, weighted_
 from ml.evaluation.metrics import alarm_counts, auroc
 from ml.evaluation.study_data import StudyData, study_data
 from ml.experts import LinearExpert
-from ml.features.catalogue import FAST_COLUMNS
 from ml.federated.attack import attack_auroc, patient_losses
 from ml.federated.coordinator import Federation, Patience
+from ml.federated.growing import FOREST_STEP, newton_leaves
 from ml.federated.memory_grid import MemoryGrid, hospital_node
 from ml.federated.plan import DifferentialPrivacy, FederationPlan, Privacy
 from ml.federated.simulated import NAMES, SIZES, SimulatedHospitals, make_hospitals, split_into_hospitals
 from ml.federated.site import Hospital
-from ml.federated.tree_steps import FAST_NAMES, variant_name
-from ml.federated.trees import predict, read_trees
+from ml.federated.tree_steps import FAST_NAMES, booster_of, leaf_numbers, variant_name
+from ml.federated.trees import Tree, read_splits, valued
 from ml.forecaster import SHIPPED_MODEL
 from ml.model import MAIN_HORIZON_DAYS, Model, load_model
 from ml.personal import Float64, hospital_shift, logistic
@@ -207,7 +207,7 @@ def noisy_regression(
 ) -> LinearExpert:
     """The logistic regression of all features within a budget of differential privacy."""
     noisy = replace(plan, privacy=Privacy(differential=DifferentialPrivacy(epsilon=epsilon)))
-    return federation(hospitals, noisy, folder).regressions().experts[f"linear.{variant_name(MAIN_HORIZON_DAYS, -1)}"]
+    return federation(hospitals, noisy, folder).regressions().experts[variant_name(MAIN_HORIZON_DAYS, -1)]
 
 
 def simulated_sides(seed: int) -> tuple[SimulatedHospitals, dict[str, StudyData]]:
@@ -257,35 +257,59 @@ def attacks(
 ) -> dict[str, Study]:
     """Membership inference on all hospitals together, on the smallest, and on trees as the smallest sender sends them.
 
-    The reference of the stronger attack is the shipped model, which has seen neither side.
+    Two attacks are stronger than the plain loss. One takes off the loss under the shipped model, which has seen neither
+    side; the other that under the shared regression, which every hospital knows: what is left is the trees' doing. To
+    the trees as sent, which have no leaf values, the attacker gives those that the largest hospital's patients ask for.
     """
+    head = model.heads[MAIN_HORIZON_DAYS]
     reference = load_model(SHIPPED_MODEL).heads[MAIN_HORIZON_DAYS]
-    rate, sizes = model.heads[MAIN_HORIZON_DAYS].rate, dict(zip(NAMES, SIZES, strict=True))
-    sender = min((name for name in NAMES if not sent[name].startswith("trees=0")), key=lambda name: sizes[name])
-    trees = read_trees(sent[sender], 1000, 64, shared_thresholds_of(sent[sender]))
+    members = {name: study_data(hospitals.training[name]) for name in NAMES}
+    by_size = sorted(NAMES, key=lambda name: SIZES[NAMES.index(name)])
+    sender = next(name for name in by_size if not sent[name].startswith("trees=0"))
+    trees = booster_of(valued_by(sent[sender], head.linear, members[by_size[-1]]))
     losses: dict[str, dict[bool, list[Float64]]] = {}
 
     def lost(attack: str, member: bool, loss: Float64) -> None:
         losses.setdefault(attack, {True: [], False: []})[member].append(loss)
 
     for name in NAMES:
-        members = study_data(hospitals.training[name])
-        for member, data, found in ((True, members, Judged.of(model, members)), (False, unseen[name], judged[name])):
+        mine = members[name]
+        for member, data, found in ((True, mine, Judged.of(model, mine)), (False, unseen[name], judged[name])):
             features = data.days.features[data.judged]
             patient = found.patient.astype(np.int32)
             raw = patient_losses(found.population, found.label, patient)
             known = patient_losses(reference.logit(features), found.label, patient)
+            linear = head.linear.logit(features)
+            shared = patient_losses(linear, found.label, patient)
+            layered = patient_losses(linear + head.trees.logit(features), found.label, patient)
             for whom in ("all", "smallest") if name == SMALLEST else ("all",):
                 lost(f"{whom}.loss", member, raw)
                 lost(f"{whom}.loss_against_reference", member, raw - known)
+                lost(f"{whom}.trees_against_regression", member, layered - shared)
             if name == sender:
-                inputs = features[:, FAST_COLUMNS].astype(np.float64)
-                own = patient_losses(rate.logit(features) + predict(trees, inputs), found.label, patient)
-                lost(f"{sender}.trees_as_sent", member, own - known)
+                told = patient_losses(linear + trees.logit(features), found.label, patient)
+                lost(f"{sender}.trees_as_sent_against_reference", member, told - known)
+                lost(f"{sender}.trees_as_sent_against_regression", member, told - shared)
     return {
         name: attacked(np.concatenate(sides[True]), np.concatenate(sides[False]), seed)
         for name, sides in losses.items()
     }
+
+
+def valued_by(text: str, linear: LinearExpert, data: StudyData) -> tuple[Tree, ...]:
+    """Trees sent without leaf values, with those that one hospital's patients ask for on top of the regression."""
+    trees = read_splits(text, 1000, 64, shared_thresholds_of(text))
+    features = data.days.features[data.judged]
+    chance = logistic(linear.logit(features))
+    reached = leaf_numbers(trees, features)
+    gradient, hessian = (
+        np.concatenate(
+            [np.bincount(reached[:, k], weight, minlength=len(tree.leaf_value)) for k, tree in enumerate(trees)]
+        )
+        for weight in (chance - data.label[data.judged], chance * (1.0 - chance))
+    )
+    shares = np.full(len(trees), 1.0 / len(trees))
+    return valued(trees, newton_leaves(trees, shares, gradient, hessian, FOREST_STEP))
 
 
 def attacked(members: Float64, others: Float64, seed: int) -> Study:

@@ -41,8 +41,8 @@ def forged(change: Callable[[Reply], Reply]) -> Callable[[Message, Node], Messag
 
 @pytest.fixture(scope="module")
 def troubled(tmp_path_factory: pytest.TempPathFactory, cohorts: dict[str, Cohort]) -> tuple[SmallNetwork, Outcome]:
-    """One run of eleven hospitals, of which eight come to grief, each in its own way, and one registers twice."""
-    names = ("even", "fast", "gone", "huge", "idle", "junk", "lies", "mask", "twin", "vain", "void")
+    """One run of twelve hospitals, of which nine come to grief, each in its own way, and one registers twice."""
+    names = ("even", "fast", "gone", "huge", "idle", "junk", "lies", "mask", "skew", "twin", "vain", "void")
     many = {name: list(cohorts.values())[number % 2] for number, name in enumerate(names)}
     network = small_network(tmp_path_factory.mktemp("troubled"), many)
     grid = network.grid()
@@ -55,6 +55,7 @@ def troubled(tmp_path_factory: pytest.TempPathFactory, cohorts: dict[str, Cohort
     disturbed(grid, node["vain"], "grow", forged(lambda reply: replace(reply, fields={"patients": 10**9})))
     disturbed(grid, node["lies"], "counts", forged(lambda reply: replace(reply, hospital="fast")))
     disturbed(grid, node["mask"], "counts", forged(garbage))
+    disturbed(grid, node["skew"], "leaves", forged(garbage))
     disturbed(grid, node["void"], "counts", forged(lambda reply: replace(reply, arrays={"masked": np.zeros(3)})))
     return network, network.train(grid)
 
@@ -66,7 +67,9 @@ def fail(_message: Message, _honest: Node) -> Message | None:
 def huge_leaves(reply: Reply) -> Reply:
     texts = {
         name: "\n".join(
-            "leaf_value=" + " ".join(["9e9"] * len(line.split())) if line.startswith("leaf_value=") else line
+            line + "\nleaf_value=" + " ".join(["9e9"] * (1 + len(line.split())))
+            if line.startswith("right_child=")
+            else line
             for line in text.split("\n")
         )
         for name, text in reply.texts.items()
@@ -75,7 +78,7 @@ def huge_leaves(reply: Reply) -> Reply:
 
 
 def malformed_text(reply: Reply) -> Reply:
-    return replace(reply, texts=dict.fromkeys(reply.texts, "tree\nversion=v4\nleaf_value=np.float64(0.1)\n"))
+    return replace(reply, texts=dict.fromkeys(reply.texts, "tree\nversion=v4\nthreshold=np.float64(0.1)\n"))
 
 
 def garbage(reply: Reply) -> Reply:
@@ -88,11 +91,12 @@ def garbage(reply: Reply) -> Reply:
     [
         ("gone", "no answer to regression"),
         ("idle", "failed: MemoryError"),
-        ("huge", "a leaf beyond 1"),
+        ("huge", "leaf values were sent"),
         ("junk", "is not a set of trees"),
         ("vain", "another number of patients"),
         ("lies", "answered as 'fast'"),
         ("mask", "sent impossible numbers in counts"),
+        ("skew", "sent impossible numbers in leaves"),
         ("void", "sent no"),
     ],
 )
@@ -109,7 +113,7 @@ def test_a_hospital_in_trouble_leaves_the_run_for_its_own_reason(
 def test_a_hospital_registered_twice_counts_once(troubled: tuple[SmallNetwork, Outcome]) -> None:
     _, outcome = troubled
     assert "twin is registered twice; its second node is not asked" in outcome.events
-    assert outcome.model.card["data"]["hospitals"] == 11
+    assert outcome.model.card["data"]["hospitals"] == 12
 
 
 def test_what_is_left_of_a_troubled_run_is_a_sound_model(troubled: tuple[SmallNetwork, Outcome]) -> None:

@@ -62,7 +62,7 @@ def test_a_message_is_one_record_however_many_arrays_it_has() -> None:
     ("records", "why"),
     [
         (RecordDict(), "not a message"),
-        (changed(protocol=1), "protocol 1; this version speaks 2"),
+        (changed(protocol=1), "protocol 1; this version speaks 3"),
         (changed(head="[]"), "not a message"),
         (changed(head=head({"sums": ["<f8", [5]]})), "not a message"),
         (changed(head=head({"sums": ["<f8", [3]]})), "where 24 belong"),

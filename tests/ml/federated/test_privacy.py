@@ -9,12 +9,13 @@ from ml.features.catalogue import FAST_COLUMNS
 from ml.federated.attack import attack_auroc, patient_losses
 from ml.federated.coordinator import Outcome
 from ml.federated.differential import clipped_gradient, epsilon_of, noise_for
+from ml.federated.growing import FOREST_STEP
 from ml.federated.hospital_data import HospitalData, hospital_rows
 from ml.federated.messages import Question
 from ml.federated.plan import DifferentialPrivacy, FederationPlan, PlanRefused, Privacy, refuse_weaker
 from ml.federated.site import Refusal, accept, take_back
 from ml.federated.tree_steps import rows_per_leaf
-from ml.federated.trees import Tree, read_trees
+from ml.federated.trees import Tree, read_splits
 from ml.training.fit import Cohort
 from tests.ml.conftest import made_up_cohort
 from tests.ml.federated.networks import NOW, PLAN, SmallNetwork, own_data, small_network
@@ -49,7 +50,7 @@ def read_with_its_own_thresholds(text: str) -> tuple[Tree, ...]:
         if features.startswith("split_feature="):
             for feature, value in zip(features[14:].split(), values[10:].split(), strict=True):
                 thresholds[int(feature)].add(float(value))
-    return read_trees(text, 100, 7, [np.array(sorted(values)) for values in thresholds])
+    return read_splits(text, 100, 7, [np.array(sorted(values)) for values in thresholds])
 
 
 def test_rows_of_a_leaf_are_more_than_nine_patients_can_have(cohorts: dict[str, Cohort]) -> None:
@@ -61,13 +62,42 @@ def test_rows_of_a_leaf_are_more_than_nine_patients_can_have(cohorts: dict[str, 
 def test_a_small_hospital_sends_no_trees_and_the_others_count_whole(network: SmallNetwork) -> None:
     federation = network.federation(plan=replace(PLAN, privacy=replace(PLAN.privacy, patients_to_grow=60)))
     found = federation.regressions()
-    merged = federation._one_shot(found.experts, found.edges)["7/-1"]
+    forest = federation._one_shot(found.experts, found.edges)
     texts = json.loads((network.folder / "run" / "steps" / "grow-00.json").read_text())["texts"]
     sent = {name: read_with_its_own_thresholds(text["7/-1"]) for name, text in texts.items()}
     assert {name for name, trees in sent.items() if trees} == {"aden", "brno"}
-    # 90 and 70 patients, by name; nobody else has a share.
-    assert np.allclose(merged[0].leaf_value, sent["aden"][0].leaf_value * 90 / 160)
-    assert np.allclose(merged[-1].leaf_value, sent["brno"][-1].leaf_value * 70 / 160)
+    assert len(forest.trees["7/-1"]) == len(sent["aden"]) + len(sent["brno"])
+
+
+def test_what_leaves_a_hospital_of_its_trees_says_nothing_of_outcomes(
+    finished: tuple[SmallNetwork, Outcome],
+) -> None:
+    """The splits alone travel; the leaves' values are those of all hospitals' patients together."""
+    network, _ = finished
+    texts = json.loads((network.folder / "run" / "steps" / "grow-00.json").read_text())["texts"]
+    assert all("split_feature=" in text["7/-1"] for text in texts.values())
+    assert not any("leaf_value" in text for by_variant in texts.values() for text in by_variant.values())
+
+
+def test_leaves_are_valued_by_the_patients_of_all_hospitals(
+    finished: tuple[SmallNetwork, Outcome], cohorts: dict[str, Cohort]
+) -> None:
+    network, outcome = finished
+    texts = json.loads((network.folder / "run" / "steps" / "grow-00.json").read_text())["texts"]
+    parts = [hospital_rows(cohort, PLAN, code) for code, cohort in enumerate(cohorts.values())]
+    features = np.concatenate([part.features[part.chosen(0, -1)] for part in parts])
+    label = np.concatenate([part.label[0][part.chosen(0, -1)] for part in parts])
+    head = outcome.model.heads[7]
+    chance = 1 / (1 + np.exp(-head.linear.logit(features)))
+    first = read_with_its_own_thresholds(texts["aden"]["7/-1"])
+    leaf = first[0].leaves(features[:, FAST_COLUMNS].astype(np.float64))
+    # The first tree of the forest is aden's, which has 90 of 250 patients.
+    share = 90 / 250 / len(first)
+    for number in range(len(first[0].leaf_value)):
+        here = leaf == number
+        newton = (label[here] - chance[here]).sum() / ((chance * (1 - chance))[here].sum() + 10.0)
+        value = head.trees.booster.get_leaf_output(0, number)
+        assert value == pytest.approx(FOREST_STEP * share * newton, abs=1e-6)
 
 
 def test_epsilon_agrees_with_published_values() -> None:
@@ -108,11 +138,11 @@ def test_the_same_question_gets_the_same_noise_and_the_budget_ends(network: Smal
 
     def asked(multiplier: float) -> Question:
         fields = {
-            "models": {"m": {"kind": "rate", "horizon": 7, "left_out": -1}},
-            "standards": {"rate": {"columns": [0, 1], "with_gap": [], "limit": 5.0}},
+            "models": {"m": {"horizon": 7, "left_out": -1}},
+            "standard": {"columns": [0, 1], "with_gap": [], "limit": 5.0},
             "noise_multiplier": multiplier,
         }
-        arrays = {"rate.centre": np.zeros(2), "rate.scale": np.ones(2), "m.trial": np.zeros(3)}
+        arrays = {"standard.centre": np.zeros(2), "standard.scale": np.ones(2), "m.trial": np.zeros(3)}
         return Question("r", "noisy_gradient", 0, NAMES, plan.to_dict(), fields, arrays)
 
     first, again, second, third = (hospital.answer(asked(value)) for value in (1.0, 1.0, 2.0, 3.0))

@@ -8,15 +8,19 @@ from hypothesis import strategies as st
 from ml.experts import TreeExpert
 from ml.features.catalogue import FAST_COLUMNS, FEATURES
 from ml.federated.bins import bin_numbers
+from ml.federated.growing import check_leaf_sums, newton_leaves
 from ml.federated.tree_steps import FAST_NAMES, HOSPITAL_TREES, booster_of
 from ml.federated.trees import (
     Tree,
     TreesRefused,
+    by_tree,
     from_lightgbm,
-    merge,
     predict,
+    read_splits,
     read_trees,
     to_lightgbm,
+    together,
+    write_splits,
     write_trees,
 )
 from ml.training.experts import fit_trees
@@ -37,6 +41,7 @@ def grown(seed: int, rows: slice = slice(None)) -> tuple[Tree, ...]:
 
 
 TREES = grown(1)
+INPUTS = ROWS[:, FAST_COLUMNS].astype(np.float64)
 TEXT = write_trees(TREES)
 
 
@@ -59,25 +64,82 @@ def test_what_travels_comes_back_exactly() -> None:
             assert np.array_equal(getattr(ours, name), getattr(theirs, name))
 
 
+def test_splits_come_back_without_their_leaf_values() -> None:
+    text = write_splits(TREES)
+    back = read_splits(text, 12, 7, EDGES)
+    for ours, theirs in zip(TREES, back, strict=True):
+        assert np.array_equal(ours.leaves(INPUTS), theirs.leaves(INPUTS))
+        assert np.array_equal(theirs.leaf_value, np.zeros_like(ours.leaf_value))
+    with pytest.raises(TreesRefused, match="leaf values were sent"):
+        read_splits(TEXT, 12, 7, EDGES)
+
+
 def test_what_travels_counts_no_patient() -> None:
-    assert set(re.findall(r"^([a-z_]+)=", TEXT, re.MULTILINE)) == {
-        *("trees", "tree", "split_feature", "threshold", "decision_type", "left_child", "right_child", "leaf_value")
-    }
+    splits = {"trees", "tree", "split_feature", "threshold", "decision_type", "left_child", "right_child"}
+    assert set(re.findall(r"^([a-z_]+)=", write_splits(TREES), re.MULTILINE)) == splits
+    assert set(re.findall(r"^([a-z_]+)=", TEXT, re.MULTILINE)) == splits | {"leaf_value"}
 
 
-def test_merged_booster_is_the_weighted_sum_of_the_hospitals_trees() -> None:
-    parts = {"cork": grown(2, slice(0, 1500)), "aden": grown(3, slice(1500, None))}
-    weights = {"aden": 2500.0, "cork": 1500.0}
-    inputs = ROWS[:, FAST_COLUMNS].astype(np.float64)
-    expected = (2500 * predict(parts["aden"], inputs) + 1500 * predict(parts["cork"], inputs)) / 4000
-    merged = merge(parts, weights)
-    assert np.abs(booster_of(merged).logit(ROWS) - expected).max() < 1e-12
+def test_a_forest_weighs_hospitals_by_their_patients_and_their_trees_alike() -> None:
+    parts = {"cork": grown(2, slice(0, 1500)), "aden": grown(3, slice(1500, None))[:4]}
+    trees, shares = together(parts, {"aden": 2500.0, "cork": 1500.0})
+    assert trees == (*parts["aden"], *parts["cork"])
+    assert np.allclose(shares[:4], 2500 / 4000 / 4)
+    assert np.allclose(shares[4:], 1500 / 4000 / len(parts["cork"]))
 
 
 def test_the_order_in_which_hospitals_answered_changes_nothing() -> None:
     parts = {"aden": grown(2), "cork": grown(3)}
     weights = {"aden": 1.0, "cork": 3.0}
-    assert write_trees(merge(parts, weights)) == write_trees(merge(dict(reversed(parts.items())), weights))
+    trees, shares = together(parts, weights)
+    reversed_trees, reversed_shares = together(dict(reversed(parts.items())), weights)
+    assert trees == reversed_trees
+    assert np.array_equal(shares, reversed_shares)
+
+
+def leaf_sums(label: np.ndarray, chance: np.ndarray, rows: slice = slice(None)) -> dict[str, np.ndarray]:
+    """Sums over the leaves of TREES as plain numpy finds them."""
+    sums: dict[str, list[np.ndarray]] = {"rows": [], "gradient": [], "hessian": []}
+    for tree in TREES:
+        leaf = tree.leaves(INPUTS[rows])
+        for name, values in (
+            ("rows", np.ones(len(leaf))),
+            ("gradient", (chance - label)[rows]),
+            ("hessian", (chance * (1 - chance))[rows]),
+        ):
+            sums[name].append(np.bincount(leaf, values, minlength=len(tree.leaf_value)))
+    return {name: np.concatenate(parts) for name, parts in sums.items()}
+
+
+def test_leaves_take_the_newton_step_that_all_rows_ask_for() -> None:
+    chance = np.full(len(LABEL), 0.3)
+    sums = leaf_sums(LABEL, chance)
+    shares = np.full(len(TREES), 1 / len(TREES))
+    values = newton_leaves(TREES, shares, sums["gradient"], sums["hessian"], step=2.0)
+    leaf = TREES[3].leaves(INPUTS)
+    for number, value in enumerate(values[3]):
+        here = leaf == number
+        newton = (LABEL[here].sum() - 0.3 * here.sum()) / (0.21 * here.sum() + 10.0)
+        assert value == pytest.approx(2.0 / len(TREES) * newton)
+
+
+def test_sums_of_leaves_that_no_rows_can_have_are_refused() -> None:
+    chance = np.full(len(LABEL), 0.3)
+    honest = leaf_sums(LABEL, chance)
+    check_leaf_sums(TREES, **honest)
+    elsewhere = honest["rows"].copy()
+    elsewhere[0] += 5
+    for part, values, reason in (
+        ("rows", honest["rows"] + 0.3, "whole"),
+        ("rows", elsewhere, "different rows"),
+        ("gradient", 9.0 * honest["gradient"] - 9 * honest["rows"], "gradient"),
+        ("hessian", 9.0 * honest["hessian"], "Hessian"),
+        ("hessian", -honest["hessian"], "Hessian"),
+        ("gradient", np.where(np.arange(len(elsewhere)) == 0, 0.0, honest["gradient"]), "different rows"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            check_leaf_sums(TREES, **(honest | {part: values}))
+    assert [len(part) for part in by_tree(TREES, honest["rows"])] == [len(tree.leaf_value) for tree in TREES]
 
 
 def test_tree_sizes_are_the_lengths_of_the_trees() -> None:
