@@ -1,5 +1,5 @@
 """What becomes of a run over real processes in which one SuperNode is killed in mid-round, one comes late, and one
-hospital is registered twice.
+hospital is registered twice; and of a run in memory, the same messages, in which three hospitals send poison.
 
 The killed one is started again once the coordinator has noticed; hospitals are of made-up patients.
 """
@@ -16,13 +16,20 @@ from ml.federated.simulated import make_hospitals
 from ml.model import load_model
 from tests.figures import Figure, figure
 from tests.ml.conftest import made_up_cohort
-from tests.ml.federated.networks import DAYS, PLAN, SIZES, made_up_cohorts
+from tests.ml.federated.disturbances import disturbed, forged, garbage, huge_leaves, malformed_text
+from tests.ml.federated.networks import DAYS, PLAN, SIZES, made_up_cohorts, small_network
 
 STEP_SECONDS, RUN_SECONDS = 30.0, 900.0
 
 
 def figures() -> Iterator[Figure]:
     """Figures named `federation.faults.…`."""
+    yield from over_processes()
+    yield from poisoned()
+
+
+def over_processes() -> Iterator[Figure]:
+    """Killed and back, late, registered twice."""
     cohorts = made_up_cohorts()
     late = {"elba": made_up_cohort(seed=30, patients=50, days=DAYS)}
     said: list[str] = []
@@ -64,3 +71,33 @@ def figures() -> Iterator[Figure]:
         met=at_the_end == len(SIZES),
     )
     yield figure("federation.faults.auroc_held_out", auroc, "AUROC", goal="above 0.65", met=auroc > 0.65)
+
+
+def poisoned() -> Iterator[Figure]:
+    """A tree with huge leaves, a malformed text, and leaf sums that are noise, beside four honest hospitals."""
+    poison = {
+        "huge_leaves": ("grow", huge_leaves, "leaf values were sent, where they come from the sums of all hospitals"),
+        "malformed_text": ("grow", malformed_text, "the text is cut short or is not a set of trees"),
+        "leaf_sums_of_noise": ("leaves", garbage, "sent impossible numbers in leaves-00"),
+    }
+    cohorts = made_up_cohorts()
+    spare = list(cohorts.values())[: len(poison)]
+    said: list[str] = []
+    with tempfile.TemporaryDirectory() as name:
+        network = small_network(Path(name), cohorts | dict(zip(poison, spare, strict=True)))
+        grid = network.grid()
+        for hospital, (step, change, _) in poison.items():
+            disturbed(grid, network.node_id[hospital], step, forged(change))
+        model = network.train(grid, say=said.append).model
+    for hospital, (_, _, why) in poison.items():
+        times = said.count(f"{hospital} left the run: {why}")
+        yield figure(f"federation.faults.poison.{hospital}", float(times), "times said", goal="once", met=times == 1)
+    auroc, at_the_end = float(model.card["held_out"]["7"]["auroc"]), int(model.card["data"]["hospitals_at_the_end"])
+    yield figure(
+        "federation.faults.poison.hospitals_at_the_end",
+        float(at_the_end),
+        "hospitals",
+        goal="the four honest ones",
+        met=at_the_end == len(SIZES),
+    )
+    yield figure("federation.faults.poison.auroc_held_out", auroc, "AUROC", goal="above 0.65", met=auroc > 0.65)

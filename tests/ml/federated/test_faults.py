@@ -10,33 +10,10 @@ from flwr.common.constant import ErrorCode
 
 from ml.federated.coordinator import Outcome
 from ml.federated.exchange import RunRefused
-from ml.federated.memory_grid import MemoryGrid, Node, hospital_node
-from ml.federated.messages import Reply, question_from_records, reply_from_records, reply_to_records
+from ml.federated.memory_grid import Node, hospital_node
 from ml.training.fit import Cohort
+from tests.ml.federated.disturbances import disturbed, forged, garbage, huge_leaves, malformed_text, step_of
 from tests.ml.federated.networks import SmallNetwork, small_network
-
-
-def step_of(message: Message) -> str:
-    return question_from_records(message.content).step
-
-
-def disturbed(grid: MemoryGrid, node: int, step: str, instead: Callable[[Message, Node], Message | None]) -> None:
-    """From now on the node answers `step` with what `instead` makes of it."""
-    honest = grid.nodes[node]
-
-    def answer(message: Message) -> Message | None:
-        return instead(message, honest) if step_of(message) == step else honest(message)
-
-    grid.nodes[node] = answer
-
-
-def forged(change: Callable[[Reply], Reply]) -> Callable[[Message, Node], Message | None]:
-    def answer(message: Message, honest: Node) -> Message | None:
-        reply = honest(message)
-        assert reply is not None
-        return Message(reply_to_records(change(reply_from_records(reply.content))), reply_to=message)
-
-    return answer
 
 
 @pytest.fixture(scope="module")
@@ -62,28 +39,6 @@ def troubled(tmp_path_factory: pytest.TempPathFactory, cohorts: dict[str, Cohort
 
 def fail(_message: Message, _honest: Node) -> Message | None:
     raise MemoryError("killed")
-
-
-def huge_leaves(reply: Reply) -> Reply:
-    texts = {
-        name: "\n".join(
-            line + "\nleaf_value=" + " ".join(["9e9"] * (1 + len(line.split())))
-            if line.startswith("right_child=")
-            else line
-            for line in text.split("\n")
-        )
-        for name, text in reply.texts.items()
-    }
-    return replace(reply, texts=texts)
-
-
-def malformed_text(reply: Reply) -> Reply:
-    return replace(reply, texts=dict.fromkeys(reply.texts, "tree\nversion=v4\nthreshold=np.float64(0.1)\n"))
-
-
-def garbage(reply: Reply) -> Reply:
-    noise = np.random.default_rng(1).integers(0, 2**63, reply.arrays["masked"].shape, dtype=np.uint64)
-    return replace(reply, arrays={"masked": noise})
 
 
 @pytest.mark.parametrize(
