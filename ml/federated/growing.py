@@ -117,16 +117,15 @@ def grow_forest(
         check=check,
     )
     exchange.say(f"trees of {max(len(who) for who in growers.values())} hospitals, their leaves valued by all")
-    return Forest(
-        {
-            name: valued(
-                forest,
-                newton_leaves(forest, shares, found.sums[f"gradient.{name}"], found.sums[f"hessian.{name}"], step),
-            )
-            for name, (forest, shares) in forests.items()
-        },
-        {name: by_tree(forest, np.round(found.sums[f"rows.{name}"])) for name, (forest, _) in forests.items()},
-    )
+    grown_forest: dict[str, tuple[Tree, ...]] = {}
+    leaf_rows: dict[str, list[NDArray[Any]]] = {}
+    for name, (forest, shares) in forests.items():
+        rows, gradient, hessian = (found.sums[f"{part}.{name}"] for part in ("rows", "gradient", "hessian"))
+        # An honest leaf rests on more; one made to single somebody out says nothing.
+        gradient = np.where(rows < exchange.plan.privacy.rows_per_leaf, 0.0, gradient)
+        grown_forest[name] = valued(forest, newton_leaves(forest, shares, gradient, hessian, step))
+        leaf_rows[name] = by_tree(forest, np.round(rows))
+    return Forest(grown_forest, leaf_rows)
 
 
 def check_leaf_sums(trees: Trees, rows: Float64, gradient: Float64, hessian: Float64) -> None:

@@ -53,3 +53,15 @@ def malformed_text(reply: Reply) -> Reply:
 def garbage(reply: Reply) -> Reply:
     noise = np.random.default_rng(1).integers(0, 2**63, reply.arrays["masked"].shape, dtype=np.uint64)
     return replace(reply, arrays={"masked": noise})
+
+
+def far_thresholds(reply: Reply) -> Reply:
+    """Every first split moved to where almost nobody's values lie: the far end of what all hospitals know."""
+    texts = {}
+    for name, text in reply.texts.items():
+        lines = text.split("\n")
+        for number, line in enumerate(lines):
+            if line.startswith("threshold="):
+                lines[number] = "threshold=" + " ".join(["-1e+300", *line.removeprefix("threshold=").split(" ")[1:]])
+        texts[name] = "\n".join(lines)
+    return replace(reply, texts=texts)

@@ -18,6 +18,7 @@ from ml.federated.tree_steps import rows_per_leaf
 from ml.federated.trees import Tree, read_splits
 from ml.training.fit import Cohort
 from tests.ml.conftest import made_up_cohort
+from tests.ml.federated.disturbances import disturbed, far_thresholds, forged
 from tests.ml.federated.networks import NOW, PLAN, SmallNetwork, own_data, small_network
 
 NAMES = ("aden", "brno", "cork", "dijon")
@@ -98,6 +99,23 @@ def test_leaves_are_valued_by_the_patients_of_all_hospitals(
         newton = (label[here] - chance[here]).sum() / ((chance * (1 - chance))[here].sum() + 10.0)
         value = head.trees.booster.get_leaf_output(0, number)
         assert value == pytest.approx(FOREST_STEP * share * newton, abs=1e-6)
+
+
+def test_a_leaf_that_singles_somebody_out_says_nothing(network: SmallNetwork) -> None:
+    """A hospital that makes up splits could learn of few patients elsewhere what their leaf's value says."""
+    grid = network.grid()
+    disturbed(grid, network.node_id["aden"], "grow", forged(far_thresholds))
+    federation = network.federation(grid)
+    found = federation.regressions()
+    forest = federation._one_shot(found.experts, found.edges)
+    fewest = PLAN.privacy.rows_per_leaf
+    alone = 0
+    for name, trees in forest.trees.items():
+        for tree, rows in zip(trees, forest.leaf_rows[name], strict=True):
+            alone += int((rows < fewest).sum())
+            assert (tree.leaf_value[rows < fewest] == 0).all()
+            assert (tree.leaf_value[rows >= fewest] != 0).all()
+    assert alone > 10
 
 
 def test_epsilon_agrees_with_published_values() -> None:
