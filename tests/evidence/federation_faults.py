@@ -1,17 +1,20 @@
 """What becomes of a run over real processes in which one SuperNode is killed in mid-round, one comes late, and one
 hospital is registered twice; and of a run in memory, the same messages, in which three hospitals send poison.
 
-The killed one is started again once the coordinator has noticed; hospitals are of made-up patients.
+The killed one is started again, as a supervisor does, once the coordinator has noticed; hospitals are of made-up
+patients.
 """
 
 import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 from infra.network.demonstration import free_ports
-from ml.federated.deployment import running
+from ml.federated.deployment import Network, running
 from ml.federated.simulated import make_hospitals
 from ml.model import load_model
 from tests.figures import Figure, figure
@@ -19,7 +22,9 @@ from tests.ml.conftest import made_up_cohort
 from tests.ml.federated.disturbances import disturbed, forged, garbage, huge_leaves, malformed_text
 from tests.ml.federated.networks import DAYS, PLAN, SIZES, made_up_cohorts, small_network
 
-STEP_SECONDS, RUN_SECONDS = 30.0, 900.0
+STEP_SECONDS, RUN_SECONDS, RESTART_SECONDS = 30.0, 900.0, 5.0
+# Rounds enough for a SuperNode that was killed to be started again before the run is over.
+LONG_PLAN = replace(PLAN, trees=10, challenger_rounds=10)
 
 
 def figures() -> Iterator[Figure]:
@@ -46,10 +51,15 @@ def over_processes() -> Iterator[Figure]:
                 if "patient-days" in line:
                     network.stop("dijon", signal.SIGKILL)
                 elif line.startswith("dijon left the run"):
-                    network.start_supernode(folders["dijon"], 3)
+                    supervisor.start()
                     network.start_supernode(elba, 6)
 
-            outcome = network.run(folder / "run", PLAN, len(SIZES), say, RUN_SECONDS, STEP_SECONDS)
+            over = Event()
+            supervisor = Thread(target=keep_up, args=(network, folders["dijon"], 3, over))
+            outcome = network.run(folder / "run", LONG_PLAN, len(SIZES), say, RUN_SECONDS, STEP_SECONDS)
+            over.set()
+            if supervisor.is_alive():
+                supervisor.join()
         if "refused" in outcome:
             raise RuntimeError(f"{outcome['refused']}: {said}")
         card = load_model(folder / "run" / "model").card
@@ -71,6 +81,15 @@ def over_processes() -> Iterator[Figure]:
         met=at_the_end == len(SIZES),
     )
     yield figure("federation.faults.auroc_held_out", auroc, "AUROC", goal="above 0.65", met=auroc > 0.65)
+
+
+def keep_up(network: Network, hospital: Path, number: int, over: Event) -> None:
+    """Start a SuperNode again whenever it ends. For a minute the SuperLink does not let in one that was killed."""
+    while not over.is_set():
+        network.start_supernode(hospital, number)
+        while network.processes[hospital.name].poll() is None and not over.wait(1.0):
+            pass
+        over.wait(RESTART_SECONDS)
 
 
 def poisoned() -> Iterator[Figure]:
