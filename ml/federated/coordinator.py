@@ -28,7 +28,7 @@ from ml.federated.growing import FOREST_STEP, Forest, NothingGrown, grow_forest
 from ml.federated.logit_counts import STEPS, auroc_of_counts, calibration_of_counts, log_loss_of_counts
 from ml.federated.messages import Reply
 from ml.federated.plan import FederationPlan
-from ml.federated.tree_steps import FAST_NAMES, booster_of, variant_name
+from ml.federated.tree_steps import booster_of, shared, variant_name
 from ml.model import MAIN_HORIZON_DAYS, Head, Model, Reference, save_model
 from ml.registry import try_model
 
@@ -216,10 +216,11 @@ class Federation:
             if any((values < -1e-3).any() or (values > 1e10).any() for values in sums.values()):
                 raise ValueError("a count of rows is negative or beyond reason")
 
+        fields, arrays = shared(experts, edges)
         found = self.exchange.ask(
             "held_out",
-            fields={"candidates": list(candidates)} | _experts(experts),
-            arrays={f"edges.{name}": values for name, values in zip(FAST_NAMES, edges, strict=True)},
+            fields=fields | {"candidates": list(candidates)},
+            arrays=arrays,
             texts={
                 f"{candidate}.{variant_name(horizon, fold)}": travelling.write_trees(
                     forest.trees[variant_name(horizon, fold)]
@@ -304,10 +305,11 @@ class Federation:
                 raise ValueError("more alarms than days, or more attacks caught than there were")
 
         names = [variant_name(MAIN_HORIZON_DAYS, fold) for fold in range(self.plan.folds)]
+        fields, arrays = shared(experts, edges)
         found = self.exchange.ask(
             "thresholds",
-            fields={"slope": slope, "intercept": intercept} | _experts(experts),
-            arrays={f"edges.{name}": values for name, values in zip(FAST_NAMES, edges, strict=True)},
+            fields=fields | {"slope": slope, "intercept": intercept},
+            arrays=arrays,
             texts={name: travelling.write_trees(forest.trees[name]) for name in names},
             shapes=shapes,
             accept=accept,
@@ -390,8 +392,3 @@ class Federation:
             )
         save_model(model, self.folder / "model")
         return dict(found.fields)
-
-
-def _experts(experts: Mapping[str, LinearExpert]) -> dict[str, dict[str, Any]]:
-    """Field `linear`: each regression by the name of its variant."""
-    return {"linear": {name: fitted.to_dict() for name, fitted in experts.items()}}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ml.experts import LinearExpert
 from ml.federated.exchange import Exchange, RunRefused
 from ml.federated.messages import Reply
-from ml.federated.tree_steps import FAST_NAMES, MOST_LEAVES, variant_name
+from ml.federated.tree_steps import MOST_LEAVES, shared, variant_name
 from ml.federated.trees import (
     Tree,
     Trees,
@@ -66,8 +66,7 @@ def grow_forest(
     `number` tells the forests of a run apart. NothingGrown where no hospital grows any tree of a variant.
     """
     variants = [variant_name(horizon, left_out) for horizon, left_out in exchange.plan.variants]
-    fields = {"linear": {name: experts[name].to_dict() for name in variants}}
-    arrays = {f"edges.{name}": values for name, values in zip(FAST_NAMES, edges, strict=True)}
+    fields, arrays = shared(experts, edges)
     before = {f"so_far.{name}": write_trees(so_far.trees[name]) for name in variants} if so_far else {}
     read: dict[str, dict[str, Trees]] = {}
 

@@ -9,7 +9,7 @@ from ml.contract import HORIZONS_DAYS
 
 # For a network's thousand patients, whose days say much the same, the penalty of `ml.training` is too light: with this
 # one a model foresees more and remembers less of who was in it. Chosen on simulated hospitals of seeds 21-24: half as
-# much foresees the same and remembers the smallest hospital's patients better, half as much again loses AUROC.
+# much foresees about the same and gives away more of who was in the smallest hospital, half as much again loses AUROC.
 FEW_PATIENTS_RIDGE = 2000.0
 
 

@@ -165,9 +165,10 @@ class Hospital:
             return Reply(name, judgement.judge(self._coded_cohort(), rows, self.settings.code, question.texts, plan))
         if question.step == "grow":
             found = tree_steps.grow(rows, question, plan, tree_steps.rows_per_leaf(rows, plan))
-        elif question.step in ("leaves", "held_out"):
-            step = tree_steps.leaves if question.step == "leaves" else tree_steps.held_out
-            found = step(rows, question, plan)
+        elif question.step == "leaves":
+            found = tree_steps.leaves(rows, question, plan)
+        elif question.step == "held_out":
+            found = tree_steps.held_out(rows, question, plan)
         else:
             found = tree_steps.thresholds(rows, question, plan, self._coded_cohort())
         arrays = self._sent(found.sums, question, plan) if found.sums else {}

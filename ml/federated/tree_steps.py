@@ -52,6 +52,12 @@ def shared_thresholds(question: Question) -> list[Float64]:
     return [np.asarray(question.arrays[f"edges.{name}"], dtype=np.float64) for name in FAST_NAMES]
 
 
+def shared(experts: Mapping[str, LinearExpert], edges: list[Float64]) -> tuple[dict[str, Any], dict[str, Float64]]:
+    """Fields and arrays that every step with trees is told: the regressions by variant, and the shared thresholds."""
+    fields = {"linear": {name: fitted.to_dict() for name, fitted in experts.items()}}
+    return fields, {f"edges.{name}": values for name, values in zip(FAST_NAMES, edges, strict=True)}
+
+
 def _most_trees(question: Question, plan: FederationPlan) -> int:
     return plan.trees * max(len(question.participants), plan.fewest_hospitals) * max(1, plan.challenger_rounds) * 4
 
@@ -127,12 +133,7 @@ def leaves(rows: HospitalRows, question: Question, plan: FederationPlan) -> Answ
         gradient, hessian = chance - rows.label[which][chosen], chance * (1.0 - chance)
         reached = leaf_numbers(trees, rows.features[chosen])
         for part, weight in (("rows", None), ("gradient", gradient), ("hessian", hessian)):
-            sums[f"{part}.{name}"] = np.concatenate(
-                [
-                    np.bincount(reached[:, number], weight, minlength=len(tree.leaf_value)).astype(np.float64)
-                    for number, tree in enumerate(trees)
-                ]
-            )
+            sums[f"{part}.{name}"] = leaf_totals(trees, reached, weight)
     return Answer(sums, {}, {})
 
 
@@ -141,6 +142,12 @@ def leaf_numbers(trees: tuple[Tree, ...], features: NDArray[np.float32]) -> NDAr
     booster: lightgbm.Booster = booster_of(trees).booster
     inputs = np.ascontiguousarray(features[:, FAST_COLUMNS])
     return np.asarray(booster.predict(inputs, pred_leaf=True, num_threads=1), dtype=np.int64).reshape(len(inputs), -1)
+
+
+def leaf_totals(trees: tuple[Tree, ...], reached: NDArray[np.int64], weight: Float64 | None) -> Float64:
+    """Rows, or the sum of their `weight`, in each leaf that they reached; all leaves of all trees in a row."""
+    totals = [np.bincount(leaf, weight, len(tree.leaf_value)) for leaf, tree in zip(reached.T, trees, strict=True)]
+    return np.concatenate(totals).astype(np.float64)
 
 
 def held_out(rows: HospitalRows, question: Question, plan: FederationPlan) -> Answer:

@@ -28,7 +28,7 @@ from ml.federated.memory_grid import MemoryGrid, hospital_node
 from ml.federated.plan import DifferentialPrivacy, FederationPlan, Privacy
 from ml.federated.simulated import NAMES, SIZES, SimulatedHospitals, make_hospitals, split_into_hospitals
 from ml.federated.site import Hospital
-from ml.federated.tree_steps import FAST_NAMES, booster_of, leaf_numbers, variant_name
+from ml.federated.tree_steps import FAST_NAMES, booster_of, leaf_numbers, leaf_totals, variant_name
 from ml.federated.trees import Tree, read_splits, valued
 from ml.forecaster import SHIPPED_MODEL
 from ml.model import MAIN_HORIZON_DAYS, Model, load_model
@@ -302,12 +302,8 @@ def valued_by(text: str, linear: LinearExpert, data: StudyData) -> tuple[Tree, .
     features = data.days.features[data.judged]
     chance = logistic(linear.logit(features))
     reached = leaf_numbers(trees, features)
-    gradient, hessian = (
-        np.concatenate(
-            [np.bincount(reached[:, k], weight, minlength=len(tree.leaf_value)) for k, tree in enumerate(trees)]
-        )
-        for weight in (chance - data.label[data.judged], chance * (1.0 - chance))
-    )
+    gradient = leaf_totals(trees, reached, chance - data.label[data.judged])
+    hessian = leaf_totals(trees, reached, chance * (1.0 - chance))
     shares = np.full(len(trees), 1.0 / len(trees))
     return valued(trees, newton_leaves(trees, shares, gradient, hessian, FOREST_STEP))
 
